@@ -1,5 +1,6 @@
 """Initialisation of a model with modules of a trained model, which may have other units."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -57,7 +58,7 @@ class CopyReport(NamedTuple):
     new_units: list[str] | None
     """Units whose rows in copied modules are new; None if no copied module has rows of units."""
     new_rows: list[str]
-    """Copied modules with rows of new units."""
+    """Paths of the parts of copied modules that contain the rows of new units."""
 
     def describe(self) -> str:
         """Return the copied modules, the new modules and the new units, for the log."""
@@ -74,7 +75,8 @@ def copy_modules(
     """Copy CMVN and modules of a trained model to a new model, which may have other units.
 
     In tensors with a row for each unit, such as output layers and token embeddings, only the rows
-    of units that both models have are copied. Units are compared as text; ids may differ.
+    of units that both models have are copied. Units are compared as text; ids may differ. A module
+    that is a part of a copied one is copied with it: with self-conditioning, CTC with the encoder.
 
     Args:
         source: The trained model.
@@ -95,7 +97,7 @@ def copy_modules(
                     f"`init.modules` contains `{name}`, but {whose} has only the modules "
                     f"{', '.join(names)}"
                 )
-    copied = [name for name in ours if name in (modules or theirs)]
+    copied = _with_parts(target, [name for name in ours if name in (modules or theirs)])
     for name in copied:
         _check_config(name, source, target)
 
@@ -103,13 +105,20 @@ def copy_modules(
     pairs = [(place, places[unit]) for place, unit in enumerate(units) if unit in places]
     dims, state = _unit_dims(target), target.state_dict()
     chosen = [name for name in state if name.partition(".")[0] in ("cmvn", *copied)]
-    has_units = any(dims[name] is not None for name in chosen)
+    with_units = {
+        module: [name for name in state if name.startswith(f"{module}.") and dims[name] is not None]
+        for module in ours
+    }
+    has_units = any(with_units[name] for name in copied)
     if has_units and not any(place > SOS_EOS for place, _ in pairs):
+        without = [name for name in ours if name in theirs and not with_units[name]]
+        remedy = f"copy only modules without units: `init.modules: [{', '.join(without)}]`"
+        if not without:
+            remedy = "all its modules have units, so extend its dictionary: `make_dict --extend`"
         raise InputError(
             f"{source.path} has none of the units of this experiment: its units are "
             f"{_some(source.units[SOS_EOS + 1 :])}, but those of the experiment are "
-            f"{_some(units[SOS_EOS + 1 :])}; copy only modules without units, such as "
-            "`init.modules: [encoder]`"
+            f"{_some(units[SOS_EOS + 1 :])}; {remedy}"
         )
     old = source.model.state_dict()
     for name in chosen:
@@ -126,14 +135,27 @@ def copy_modules(
     check_shared(target, {name: state[name] for name in chosen})
     target.load_state_dict(state)
     new_units = [unit for unit in units if unit not in places] if has_units else None
-    with_units = {name.partition(".")[0] for name in chosen if dims[name] is not None}
-    new_rows = [name for name in copied if new_units and name in with_units]
+    new_rows = [_common_module(with_units[name]) for name in copied if with_units[name]]
+    new_rows = new_rows if new_units else []
     return CopyReport(copied, [name for name in ours if name not in copied], new_units, new_rows)
 
 
 def top_modules(model: AsrModel) -> list[str]:
     """Return the names of the modules of a model, such as `encoder`, but not CMVN."""
     return [name for name, _ in model.named_children() if name != "cmvn"]
+
+
+def _with_parts(model: AsrModel, names: Sequence[str]) -> list[str]:
+    """Return the named modules and those whose parameters all belong to them."""
+    own = {name: set(model.get_submodule(name).parameters()) for name in top_modules(model)}
+    copied = set().union(*(own[name] for name in names))
+    return [name for name, parts in own.items() if name in names or parts and parts <= copied]
+
+
+def _common_module(names: Sequence[str]) -> str:
+    """Return the path of the smallest module that contains all of some tensors."""
+    parts = zip(*(name.split(".")[:-1] for name in names))
+    return ".".join(part[0] for part in itertools.takewhile(lambda p: len(set(p)) == 1, parts))
 
 
 def _check_config(name: str, source: TrainedModel, target: AsrModel) -> None:

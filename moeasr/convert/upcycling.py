@@ -108,15 +108,18 @@ def _expert_state(
 def _check_feed_forwards(sources: dict, targets: dict) -> None:
     """Raise `InputError` for all feed-forwards that cannot be copied, with the values to set."""
     wrong: dict[str, tuple[int, int]] = {}
+    moe_keys = {config_key(n) for n, part in targets.items() if isinstance(part, MoEFeedForward)}
     for name, target in targets.items():
         source = sources.get(name)
         if source is None:
             continue  # in the embedding network; loading detects any other missing module
         key = config_key(name)
+        is_first_block = isinstance(target, DenseFeedForward) and key in moe_keys
         if isinstance(source, MoEFeedForward) and isinstance(target, DenseFeedForward):
+            reason = "`model.encoder.num_dense_blocks`" if is_first_block else "`type: dense`"
             raise InputError(
-                f"`{key}` is `type: dense`, but {name} has experts in the checkpoint; "
-                "convert the checkpoint with `moeasr densify` first"
+                f"`{key}` has no experts in {name} because of {reason}, but has them in the "
+                "checkpoint; convert the checkpoint with `moeasr densify` first"
             )
         shared = target.shared_expert if isinstance(target, MoEFeedForward) else None
         if isinstance(source, DenseFeedForward) and shared is not None:
@@ -124,7 +127,8 @@ def _check_feed_forwards(sources: dict, targets: dict) -> None:
                 units = hidden_units(shared), hidden_units(source)
                 wrong[f"{key}.shared_expert_units"] = units
         elif hidden_units(source) != hidden_units(target):
-            wrong[f"{key}.hidden_units"] = hidden_units(target), hidden_units(source)
+            width = "model.encoder.dense_hidden_units" if is_first_block else f"{key}.hidden_units"
+            wrong[width] = hidden_units(target), hidden_units(source)
         if isinstance(source, MoEFeedForward):
             numbers = target.experts.num_experts, source.experts.num_experts
             if numbers[0] != numbers[1]:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from systems import CTC_ONLY, SYSTEMS, encoder, make_system, moe, vary
 
+from moeasr.convert.adapters import LoraConfig
 from moeasr.convert.module_copy import TrainedModel, copy_modules
 from moeasr.errors import InputError
 from moeasr.models.heads.decoder import DecoderConfig
@@ -84,12 +85,31 @@ def test_units_without_overlap_are_refused_unless_no_module_has_units():
     units, start = [*SPECIAL, "x", "y"], state_of(target)
     reason = (
         r"a\.pt has none of the units of this experiment: its units are a b c d e f, but those of "
-        r"the experiment are x y; copy only modules without units, such as `init.modules: \[enc"
+        r"the experiment are x y; copy only modules without units: `init.modules: \[encoder\]`$"
     )
     with pytest.raises(InputError, match=reason):
         copy(source, target, (), units)
     assert all(torch.equal(start[key], value) for key, value in target.state_dict().items())
     copy(source, target, ["encoder"], units)
+
+
+def test_self_conditioning_copies_ctc_with_the_encoder_of_which_it_is_a_part():
+    source = vary(make_system("self_conditioned"))
+    target = make_system("self_conditioned", vocab_size=len(NEW))
+    start, old = state_of(target), state_of(source)
+    report = copy(source, target, ["encoder"])
+    assert report.copied == ["encoder", "ctc"] and report.new_units == ["1", "2"]
+    assert report.new_rows == ["encoder.conditioning", "ctc.project"]
+    for name in ("ctc.project.weight", "encoder.conditioning.ctc.project.weight"):
+        assert_rows_copied(target.state_dict()[name], start[name], old[name])
+    LoraConfig(rank=2, also_train=("encoder.conditioning", "decoder", "reverse_decoder")).attach(
+        target, [*report.new, *report.new_rows]
+    )
+
+    units = [*SPECIAL, "x", "y"]
+    target = make_system("self_conditioned", vocab_size=len(units))
+    with pytest.raises(InputError, match="all its modules have units, so extend its dictionary"):
+        copy(source, target, ["encoder"], units)
 
 
 def test_many_new_units_are_shortened_in_the_summary():

@@ -324,13 +324,27 @@ def test_blocks_that_differ_cannot_become_shared():
         (
             lambda: model_of(DENSE, decoder=MOE),
             lambda: model_of(MOE, decoder=DENSE),
-            r"`model\.decoder\.feed_forward` is `type: dense`, but decoder\.blocks\.0",
+            r"`model\.decoder\.feed_forward` has no experts in decoder\.blocks\.0\.feed_forward "
+            "because of `type: dense`, but has them in the checkpoint",
+        ),
+        (
+            lambda: model_of(MOE, macaron=DENSE),
+            lambda: model_of(MOE, num_dense_blocks=1),
+            r"in encoder\.blocks\.0\.feed_forward because of `model\.encoder\.num_dense_blocks`",
         ),
         (
             lambda: model_of(DENSE),
             lambda: model_of(dataclasses.replace(MOE, shared_expert_units=12)),
             r"`model\.encoder\.feed_forward\.shared_expert_units` is 12 but 24.*"
             r"--set model\.decoder\.feed_forward\.shared_expert_units=24$",
+        ),
+        (
+            lambda: model_of(DENSE),
+            lambda: model_of(
+                dataclasses.replace(MOE, shared_expert_units=24), macaron=DENSE, num_dense_blocks=1
+            ),
+            r"^`model\.encoder\.dense_hidden_units` is 48 but 24 in the checkpoint.*"
+            r"--set model\.encoder\.dense_hidden_units=24$",
         ),
         (lambda: model_of(MOE), lambda: model_of(MOE), "nothing to upcycle"),
         (lambda: model_of(DENSE), lambda: model_of(DENSE), "nothing to upcycle"),

@@ -111,7 +111,7 @@ def test_one_line_says_what_a_fine_tuned_model_has_from_its_checkpoint(tmp_path,
     model = build_model(DENSE.model, 20, len(units))
     modules = ("encoder", "ctc")
     new = start_model(model, InitConfig(from_=path, modules=modules), tokenizer, FBANK)
-    assert new == ["decoder", "reverse_decoder", "ctc"]
+    assert new == ["decoder", "reverse_decoder", "ctc.project"]
     assert caplog.messages == [
         f"initialised from {path}: copied encoder, ctc; new units: x; new modules: decoder, "
         "reverse_decoder; CMVN comes from the checkpoint, not from --cmvn (`init.cmvn: checkpoint`)"
