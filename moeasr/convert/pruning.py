@@ -154,9 +154,8 @@ def drop_rarely_used(model: AsrModel, usage: Mapping[str, BankUsage], min_share:
     sizes: dict[str, int] = {}
     for name, load in loads.items():
         num_used = int((load >= min_share * load.sum()).sum())
-        router = layers[name].router
-        least = max((*router.training_experts, router.experts_per_frame))
-        sizes[sections[name]] = max(sizes.get(sections[name], 0), num_used, least)
+        least = max(sizes.get(sections[name], 0), layers[name].router.least_experts)
+        sizes[sections[name]] = max(num_used, least)
     kept = {}
     for name, load in loads.items():
         size = sizes[sections[name]]

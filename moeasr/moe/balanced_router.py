@@ -55,6 +55,11 @@ class BalancedRouter(TopKRouter):
         return True
 
     @property
+    def least_experts(self) -> int:
+        """The number of experts per frame; with `full` weights, at least 2."""
+        return max(super().least_experts, 1 + (self.expert_weights == "full"))
+
+    @property
     def weights_sum_to_one(self) -> bool:
         """True if the sigmoids are divided by their sum."""
         return self.expert_weights != "full"

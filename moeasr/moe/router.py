@@ -177,6 +177,11 @@ class Router(nn.Module):
         return False
 
     @property
+    def least_experts(self) -> int:
+        """The smallest number of experts that the router can choose from."""
+        return max((*self.training_experts, self.experts_per_frame))
+
+    @property
     def has_gradient(self) -> bool:
         """True if the model's output has a gradient with respect to the router's parameters."""
         return self.learns

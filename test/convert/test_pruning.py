@@ -163,6 +163,15 @@ def test_a_layer_keeps_as_many_experts_as_a_frame_may_use():
     assert all(len(ids) == 3 for ids in drop_rarely_used(model, usage, 0.9).kept.values())
 
 
+def test_sigmoids_that_are_weights_keep_two_experts():
+    """`router: balanced` with `full` weights refuses a single expert, whose weight is below 1."""
+    one = moe(router="balanced", experts_per_frame=1, expert_weights="full")
+    model = skew(vary(make_system("dense", encoder=encoder(one))).eval(), num_unused=3)
+    pruning = drop_rarely_used(model, measure_bank_usage(model, [INPUTS]), 0.9)
+    assert all(len(ids) == 2 for ids in pruning.kept.values())
+    pruned(model, pruning)
+
+
 @pytest.mark.parametrize(
     ("system", "share", "reason"),
     [
