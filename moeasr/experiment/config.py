@@ -68,7 +68,8 @@ class InitConfig:
     both models have are copied, and the other rows are new."""
     modules: tuple[str, ...] = ()
     """Modules of the model that `from` initialises, such as [encoder, ctc]; the others are new.
-    Empty for all modules that both models have."""
+    Empty for all modules that both models have. A module that is a part of a named one, as CTC is
+    of an encoder with self-conditioning, is copied with it."""
     dense: str | None = None
     """Checkpoint of a dense model, whose feed-forwards are each copied to all experts of a bank
     (sparse upcycling, arXiv 2212.05055, as the authors of SpeechMoE do)."""
