@@ -1,6 +1,7 @@
 """Batches of a data directory, as configured by an experiment."""
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,12 +40,15 @@ class Batches:
         dataset: The training examples of the utterances.
         sampler: The sampler that groups utterances into batches.
         num_workers: Number of processes that load data in advance.
+        shard_layout: Digest of the shard of each utterance, on which `window_shards` depends; empty
+            without this key.
     """
 
     utterances: Utterances
     dataset: AsrDataset
     sampler: BatchSampler
     num_workers: int
+    shard_layout: str = ""
 
     def fingerprint(self) -> str:
         """Return a digest of the utterances' ids, lengths and languages."""
@@ -131,15 +135,17 @@ def make_batches(
     arguments = (masks, fill, seed, reader, num_views, augmented)
     dataset = AsrDataset(utterances, tokenizer, *arguments)
     settings = (config.data.batch, seed, distributed.rank(), distributed.world_size())
+    shard_layout = ""
     if is_windowed:
         entries = utterances.entries
         shards = shard_numbers(entries.values(), len(entries))[utterances.rows]
+        shard_layout = hashlib.sha256(shards.tobytes()).hexdigest()
         sampler = ShardWindowSampler(utterances.num_frames, shards, *settings)
     else:
         sampler = BucketBatchSampler(utterances.num_frames, *settings, shuffle=is_training)
     # reading stored features of development data needs no worker processes
     num_workers = config.train.num_workers if is_training or kind.open_audio is not None else 0
-    return Batches(utterances, dataset, sampler, num_workers)
+    return Batches(utterances, dataset, sampler, num_workers, shard_layout)
 
 
 def read_features_config(

@@ -26,6 +26,12 @@ class Resumption(NamedTuple):
     """True if training continues from `last.pt`; False if a new model must be initialised."""
     restarts_epoch: bool
     """True if batches have changed, so that an interrupted epoch must start again."""
+    shard_layout: str | None = None
+    """`Batches.shard_layout` of the earlier run; None if unknown."""
+
+    def restarts_with(self, shard_layout: str) -> bool:
+        """Return whether an interrupted epoch must start again, with shards of this layout."""
+        return self.restarts_epoch or self.shard_layout not in (None, shard_layout)
 
 
 def take_up(
@@ -60,7 +66,7 @@ def take_up(
         if not is_finished(config, last) and not is_rehearsal:
             write_config(config, exp_dir)
     restarts = any(change.key.startswith("data.batch") for change in changes)
-    return Resumption(last is not None, restarts)
+    return Resumption(last is not None, restarts, (last or {}).get("shard_layout"))
 
 
 def resume_changes(

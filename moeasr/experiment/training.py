@@ -114,7 +114,7 @@ def _prepare(inputs: TrainingInputs, device: torch.device, is_rehearsal: bool) -
     metadata = checkpoint_metadata(
         *(config, tokenizer, fbank, train.fingerprint()),
         *(inputs.config, inputs.overrides, inputs.seed, inputs.command),
-    )
+    ) | {"shard_layout": train.shard_layout}
     dev = make_batches(inputs.dev_dir, *common, None, inputs.data_type, lists[1])
     if is_writer:
         sets = (inputs.train_dir, train.utterances), (inputs.dev_dir, dev.utterances)
@@ -130,7 +130,7 @@ def _prepare(inputs: TrainingInputs, device: torch.device, is_rehearsal: bool) -
         exp_dir=exp_dir,
         metadata=metadata,
         device=device,
-        restart_epoch=resumption.restarts_epoch,
+        restart_epoch=resumption.restarts_with(train.shard_layout),
         before_step=model.start_step,
         after_step=model.react if model.has_reacting_routers else None,
         evaluate_batch=make_evaluation(model, tokenizer, dev.utterances, device),

@@ -40,8 +40,12 @@ class Progress:
     """Running sums over this epoch."""
     earlier: tuple[Part, ...] = ()
     """Parts of this epoch that other numbers of processes have finished."""
-    extra_steps: int = 0
-    """Number of steps that changes of the number of processes have added to the whole training."""
+    epoch_steps: int | None = None
+    """Number of steps of an epoch in the latest run; None before the first one."""
+    schedule_shift: int = 0
+    """Difference between the place of a step in the learning-rate schedule and its number. If the
+    batches or the number of processes change, the place becomes that of a training with the new
+    ones from the start, so that the schedule ends with the training."""
 
     def start_epoch(self, epoch: int) -> None:
         """Go to the first batch of an epoch."""
@@ -60,7 +64,8 @@ def trainer_state(progress: Progress, optimizer: torch.optim.Optimizer) -> dict[
         "step": progress.step,
         "bad_in_a_row": progress.bad_in_a_row,
         "earlier": [list(part) for part in progress.earlier],
-        "extra_steps": progress.extra_steps,
+        "epoch_steps": progress.epoch_steps,
+        "schedule_shift": progress.schedule_shift,
         "optimizer": optimizer.state_dict(),
         "per_rank": distributed.gather(mine),
     }
@@ -80,7 +85,9 @@ def read_progress(state: Mapping[str, Any]) -> Progress:
     mine = [saved["meter"] for saved in per_rank[distributed.rank() :: now]]
     progress = Progress(state["epoch"], batch, state["step"], state["bad_in_a_row"])
     progress.meter = Meter.from_states(mine, latest=per_rank[0]["meter"]["latest"])
-    progress.earlier, progress.extra_steps = earlier, state.get("extra_steps", 0)
+    progress.earlier = earlier
+    progress.epoch_steps = state.get("epoch_steps")
+    progress.schedule_shift = state.get("schedule_shift", 0)
     return progress
 
 

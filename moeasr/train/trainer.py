@@ -151,7 +151,8 @@ class Trainer(Generic[BatchT]):
 
     def _bar(self) -> Bar:
         """Return the progress bar of the whole training."""
-        total, done, is_main = self._total_steps, self._progress.step, distributed.is_main()
+        done, is_main = self._progress.step, distributed.is_main()
+        total = self._total_steps - self._progress.schedule_shift
         return Bar("training", max(total, done), "steps", done, logger.info, is_shown=is_main)
 
     def _run_epoch(self, writers: Writers, states: dict[str, Any] | None, bar: Bar) -> None:
@@ -208,8 +209,8 @@ class Trainer(Generic[BatchT]):
         weight = self._parallel.sum_gradients(weight)
         norm = finish_gradients(self._model, weight, self._config.grad_clip)
         if norm is not None:
-            steps = (self._progress.step, self._total_steps)
-            lr = set_learning_rate(self._optimizer, self._config, *steps)
+            place = self._progress.step + self._progress.schedule_shift
+            lr = set_learning_rate(self._optimizer, self._config, place, self._total_steps)
             self._optimizer.step()
             if self._after_step is not None:
                 self._after_step(sum_loads(loads))
@@ -268,9 +269,11 @@ class Trainer(Generic[BatchT]):
         """Load `last.pt` if it exists, and return the generator states that are to be restored."""
         states = self._state.resume(self._config.max_epochs)
         progress = self._progress
+        earlier_steps, progress.epoch_steps = progress.epoch_steps, self._epoch_steps
         if progress.step == 0 or progress.epoch > self._config.max_epochs:
             return None
-        if self._restart_epoch and (progress.batch > 0 or progress.earlier):
+        restarts = self._restart_epoch and (progress.batch > 0 or progress.earlier)
+        if restarts:
             num_used = progress.batch + sum(part.num_batches for part in progress.earlier)
             logger.warning(
                 "epoch %d restarts from its first batch, because its batches have changed: the "
@@ -280,16 +283,14 @@ class Trainer(Generic[BatchT]):
             progress.start_epoch(progress.epoch)
         if progress.earlier:
             self._train.leave_out(progress.epoch, progress.earlier)
-        self._plan_steps()
+        has_other_steps = earlier_steps not in (None, self._epoch_steps)
+        if restarts or has_other_steps or self._state.has_other_processes:
+            progress.schedule_shift = self._total_steps - self._steps_left() - progress.step
         logger.info("resuming at epoch %d, step %d", progress.epoch, progress.step)
         return states
 
-    def _plan_steps(self) -> None:
-        """Plan the learning rate to the end if the number of processes has changed."""
-        progress, config = self._progress, self._config
-        if self._state.has_other_processes:
-            rest = self._train.num_batches(progress.epoch) - progress.batch
-            later = (config.max_epochs - progress.epoch) * self._epoch_steps
-            total = progress.step + -(-rest // config.accum_steps) + later
-            progress.extra_steps = total - self._total_steps
-        self._total_steps += progress.extra_steps
+    def _steps_left(self) -> int:
+        """Return the number of steps to the end of the training."""
+        rest = self._train.num_batches(self._progress.epoch) - self._progress.batch
+        later = (self._config.max_epochs - self._progress.epoch) * self._epoch_steps
+        return -(-rest // self._config.accum_steps) + later

@@ -120,6 +120,22 @@ def test_development_data_are_neither_masked_nor_shuffled(data_dir, window_shard
             assert torch.equal(batch.feats[0], features(*batch.utt_ids))
 
 
+def test_only_windows_of_shards_depend_on_the_layout_of_shards(tmp_path):
+    data_dir = audio_sets.prepare(audio_sets.whole_files(tmp_path), "shard")
+    windows = dataclasses.replace(SINGLY, window_shards=1)
+    fill = torch.zeros(20)
+
+    def layout(batch):
+        return batches_of(data_dir, fill, data_type="shard", batch=batch).shard_layout
+
+    before, table = layout(windows), data_dir / "shards.scp"
+    assert layout(SINGLY) == "" != before
+    table.write_text(table.read_text().replace(f"{tmp_path}/shards", "/elsewhere/shards"))
+    assert layout(windows) == before
+    table.write_text(table.read_text().replace("_000000001.tar", "_000000000.tar"))
+    assert layout(windows) != before
+
+
 def test_masks_of_training_hold_the_fill_and_differ_by_seed(data_dir):
     fill = torch.arange(20.0)
     (batch,) = batches_of(data_dir, fill, spec_augment=EVERYTHING).stream(1, 0)

@@ -184,6 +184,40 @@ def test_each_batch_is_seen_once_though_accumulation_changes_in_an_epoch(tmp_pat
     assert "no finite" not in caplog.text and "left out" not in caplog.text
 
 
+class HalvedBatches(ToySource):
+    """Twice as many batches, as with half the frames in each."""
+
+    def num_batches(self, epoch):
+        return 2 * super().num_batches(epoch)
+
+    def stream(self, epoch, start):
+        yield from [batch for batch in super().stream(epoch, 0) for _ in range(2)][start:]
+
+
+@pytest.mark.parametrize("stop", [(4, 0), (4, 3)])
+@pytest.mark.parametrize(
+    ("source", "changed"),
+    [(ToySource, {"accum_steps": 2}), (ToySource, {"accum_steps": 3}), (HalvedBatches, {})],
+)
+def test_the_learning_rate_falls_to_its_end_without_a_jump_though_batches_change(
+    tmp_path, source, changed, stop
+):
+    cosine = ScheduleConfig(name="warmup_cosine", warmup_steps=1, final_ratio=0.01)
+    settings = {"schedule": cosine, "optim": OptimConfig(lr=1.0), "max_epochs": 6}
+    settings |= {"save_every_steps": 1}
+    with pytest.raises(Crash):
+        make_trainer(tmp_path, crash_after(stop), **settings).run()
+    make_trainer(tmp_path, source(), restart_epoch=True, **settings, **changed).run()
+    rates = [record["lr"] for record in metrics(tmp_path, "train")]
+    before, after = rates[14:16]  # the last step of epoch 3, and the first one of epoch 4
+    if stop == (4, 0):
+        assert rates[1:] == sorted(rates[1:], reverse=True)
+    else:  # epoch 4 begins again, with its rate
+        after = rates[18]
+    assert 0.7 < after / before < 1
+    assert rates[-1] == pytest.approx(0.01)
+
+
 def terminate_in_the_loss(trainer, num_calls):
     """Send SIGTERM during the loss of the n-th batch of training or evaluation."""
     loss_of, calls = trainer._loss_of, []

@@ -16,6 +16,7 @@ import soundfile
 from torch import Tensor
 
 from moeasr.atomic import atomic_path
+from moeasr.audio.ark import archive_place
 from moeasr.audio.duration import AudioLength
 from moeasr.audio.file import read_audio_bytes
 from moeasr.audio.pipes import parse_pipe
@@ -49,13 +50,8 @@ class ShardMaker:
     def __init__(
         self, utterances: Utterances, prefix: str, num_utts_per_shard: int, seed: int
     ) -> None:
+        utterances.require_transcripts()
         self._utterances = utterances
-        if (utterances.text_rows < 0).any():
-            utt_id = utterances.utt_ids[int(np.argmin(utterances.text_rows))].decode()
-            raise InputError(
-                f"{utterances.texts.path} has no line for utterance {utt_id}; to remove the "
-                "utterance from the other tables, run utils/fix_data_dir.sh"
-            )
         self._prefix = prefix
         self._num_utts = num_utts_per_shard
         self._order = _shuffled(utterances, seed)
@@ -222,9 +218,10 @@ def _shuffled(utterances: Utterances, seed: int) -> np.ndarray:
 
 def _stamp(entry: str) -> tuple[int, int] | None:
     """Return the date and size of the file from which an entry is read; None if unknown."""
-    source = parse_pipe(entry).source if entry.endswith("|") else entry
+    source = (parse_pipe(entry).source if entry.endswith("|") else entry) or ""
+    place = archive_place(source)
     try:
-        status = os.stat(source or "")
+        status = os.stat(source if place is None else place[0])
     except (OSError, ValueError):  # the file does not exist, or no file can have such a name
         return None
     return status.st_mtime_ns, status.st_size

@@ -132,6 +132,23 @@ def test_a_segment_with_new_times_is_written_again(tmp_path):
     assert torch.equal(torch.from_numpy(samples), whole[3200:12800])
 
 
+@pytest.mark.parametrize("pipe", ["", "python3 -m moeasr.bin.perturb_volume 0.5 "])
+def test_other_audio_at_the_same_place_of_an_archive_is_written(tmp_path, pipe):
+    """Cases: entries `file.ark:offset`, alone and behind a command of moeasr."""
+    stored = {}
+    for number in (0, 1):
+        audio_sets.write_audio(tmp_path / "a.wav", 0.5 + number / 100)
+        audio = (tmp_path / "a.wav").read_bytes()
+        (tmp_path / "wav.ark").write_bytes(b"u " + audio)
+        wav = {"u": f"{pipe}{tmp_path}/wav.ark:2" + (" |" if pipe else "")}
+        data = tmp_path / "set"
+        if number == 0:
+            audio_sets.write_dir(data, wav_scp=wav, text={"u": "a"})
+        audio_sets.make_shards_of(data)
+        stored[number] = members(data)["u.wav"]
+    assert stored[0] != stored[1]
+
+
 def test_a_shard_is_a_random_sample_of_the_set_by_its_seed(tmp_path):
     """Each of 6 utterances is in the first of 2 shards in half of 32 cases (4 sigma: 11.3)."""
     source = audio_sets.whole_files(tmp_path)
