@@ -161,7 +161,10 @@ done
 # say_results <exit status>: the last lines of a run that has scored a model
 say_results() {
   (($1 == 0 && stop_stage >= 5 && node_rank == 0)) && ! $dry_run || return 0
-  local other=conf/dense.yaml activate=""
+  local other=conf/dense.yaml activate="" exp same=""
+  exp=$(printf %q "$exp_dir")
+  [ "$train_config" = conf/u2pp_moe.yaml ] || same+=" --train-config $(printf %q "$train_config")"
+  [ "$exp_dir" = "exp/$(basename "$train_config" .yaml)" ] || same+=" --exp-dir $exp"
   [ "$train_config" != "$other" ] || other=conf/u2pp_moe.yaml
   [ -z "${VIRTUAL_ENV:-}" ] || activate=". $(printf %q "$VIRTUAL_ENV")/bin/activate; "
   echo
@@ -169,11 +172,11 @@ say_results() {
   echo "What to do next:"
   printf '  %s\n' "${activate}cd $(printf %q "$PWD")"
   printf '  %-55s # %s\n' \
-    "moeasr transcribe --checkpoint $exp_dir a.wav" "text of a recording of your own" \
-    "moeasr stream --checkpoint $exp_dir a.wav" "partial results, as in live recognition" \
-    "moeasr report --exp-dir $exp_dir" "a page: expert specialisation, errors, training" \
+    "moeasr transcribe --checkpoint $exp a.wav" "text of a recording of your own" \
+    "moeasr stream --checkpoint $exp a.wav" "partial results, as in live recognition" \
+    "moeasr report --exp-dir $exp" "a page: expert specialisation, errors, training" \
     "./run.sh --stage 3 --train-config $other" "another system of conf/" \
-    "./run.sh --stage 6 --stop-stage 6" "ONNX files for 'moeasr serve' and for phones"
+    "./run.sh --stage 6 --stop-stage 6$same" "ONNX files for 'moeasr serve' and for phones"
   [ ! -f conf/compare.list ] || printf '  %-55s # %s\n' \
     "moeasr compare conf/compare.list" "several systems, with a table of their error rates"
 }

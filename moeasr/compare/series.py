@@ -103,7 +103,8 @@ def run_series(series: Series) -> dict[str, str]:
         start = time.monotonic()
         try:
             with hold_log(run.log):
-                run.begin()
+                if series.stage <= TRAINING:  # decoding again does not make a training up to date
+                    run.begin()
                 code = groups.run(run.call(series.stage, series.stop_stage), run.log)
         except InputError as error:
             return f"was not run: {error}"

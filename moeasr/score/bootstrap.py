@@ -59,6 +59,8 @@ def resampled_rates(values: np.ndarray, num_resamples: int, seed: int) -> np.nda
     Raises:
         InputError: There is no such sample.
     """
+    if not values[1].any():
+        raise InputError("no reference contains a word, so there are no error rates to compare")
     sums = resampled_sums(values, num_resamples, seed)  # (2, R)
     kept = sums[:, sums[1] > 0]
     if not kept.size:

@@ -12,6 +12,7 @@ from moeasr.score.examples import (
     has_character_words,
     read_alignments,
 )
+from moeasr.score.results_table import is_valid, rank
 from moeasr.score.training_block import training_block
 
 _PROVENANCE = ("commit", "config", "seed", "device", "num_threads", "checkpoint")
@@ -61,11 +62,9 @@ def results_page(records: Sequence[Mapping[str, Any]], exp_dir: Path) -> str:
 
 
 def _set_block(test_set: str, records: Sequence[Mapping[str, Any]], exp_dir: Path) -> str:
-    first = min(
-        records, key=lambda record: record["stale"] is not None
-    )  # prefer the current state of the set
-    ranked = sorted(records, key=lambda r: (r["stale"] is not None, r["wer"], r["ins"]))
-    best = ranked[0] if ranked[0]["stale"] is None else None
+    ranked = rank(records)
+    first = min(records, key=lambda record: not is_valid(record))  # the current state of the set
+    best = ranked[0] if is_valid(ranked[0]) else None
     intro = (
         f"## {test_set}\n\n{counted(first['num_utts'], 'utterance')}, "
         f"{counted(first['num_words'], 'word')}, "
@@ -78,6 +77,8 @@ def _set_block(test_set: str, records: Sequence[Mapping[str, Any]], exp_dir: Pat
     table = _table([_HEADER, *(_row(r, is_best=r is best) for r in ranked)])
     reasons = dict.fromkeys(record["stale"] for record in records if record["stale"])
     notes = [f"(stale): {reason}; decode and score again." for reason in reasons]
+    if any(record["num_absent"] for record in records):
+        notes.append("(partial): utterances without hypothesis were not scored; decode them.")
     if has_character_words(_read_alignments(exp_dir / first["dir"])):
         notes.append(_CHARACTER_WORDS)
     return "\n\n".join([intro, table, *notes, *_examples(best, exp_dir)])
@@ -117,7 +118,8 @@ def _read_alignments(mode_dir: Path) -> dict[str, list[Step]]:
 def _row(record: Mapping[str, Any], is_best: bool) -> list[str]:
     low, high = record["wer_ci"]
     chunk = record["chunk_size"]
-    label = _mode_label(record) + (" (stale)" if record["stale"] else "")
+    marks = {" (stale)": record["stale"], " (partial)": record["num_absent"]}
+    label = _mode_label(record) + "".join(mark for mark, holds in marks.items() if holds)
     return [
         f"**{label}** (best)" if is_best else label,
         str(chunk) if chunk > 0 else "full",

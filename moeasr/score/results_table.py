@@ -5,7 +5,7 @@ every number has its origin beside it.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,8 @@ def gather(exp_dir: str | Path) -> list[dict[str, Any]]:
     They are sorted by set, mode and chunk size. A directory `decode_*/<mode>/` needs `decode.json`
     and `score/score.json`. A mode with only one of them is left out with a warning. A decoding that
     is older than its model or features is kept with a warning. Its record has the reason under the
-    key `stale`, which is None in all other records. `dir` is the directory below `exp_dir`.
+    key `stale`, which is None in all other records. `num_absent` is the number of utterances
+    without hypothesis, which were not scored. `dir` is the directory below `exp_dir`.
 
     Raises:
         InputError: Nothing is scored, a file cannot be read, or hypotheses changed after scoring.
@@ -78,6 +79,16 @@ def gather(exp_dir: str | Path) -> list[dict[str, Any]]:
     return records
 
 
+def is_valid(record: Mapping[str, Any]) -> bool:
+    """Return whether the scores of a record are those of the current model and the whole set."""
+    return record["stale"] is None and not record["num_absent"]
+
+
+def rank(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return records of one set with the lowest word error rate first, and invalid ones last."""
+    return sorted(records, key=lambda r: (not is_valid(r), r["wer"], r["ins"]))
+
+
 def read_json(path: Path) -> Any:
     """Return the content of a JSON file.
 
@@ -105,6 +116,7 @@ def _read_record(mode_dir: Path) -> dict[str, Any]:
     record = {key: decode[key] for key in _FROM_DECODE}
     record |= {key: score[key] for key in _FROM_SCORE}
     record |= {key: score["words"][key] for key in ("ins", "dels", "subs")}
+    record["num_absent"] = score.get("num_absent", 0)
     record["score_command"] = score["command"]
     record["stale"] = stale_reason(mode_dir)
     return record

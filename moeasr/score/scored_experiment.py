@@ -75,13 +75,13 @@ def read_experiment(
     """
     exp_dir = Path(exp_dir)
     system, seed = _system_and_seed(exp_dir)
-    record = _find_record(exp_dir / "results.json", test_set, mode, chunk_size)
+    folder = f"decode_{test_set}/{mode}" + (f"_chunk{chunk_size}" if chunk_size != -1 else "")
+    record = _find_record(exp_dir / "results.json", test_set, mode, chunk_size, folder)
     if record["seed"] != seed:
         raise InputError(
             f"{exp_dir}/results.json has seed {record['seed']}, but the directory name has {seed}"
         )
-    folder = mode if chunk_size == -1 else f"{mode}_chunk{chunk_size}"
-    details = exp_dir / f"decode_{test_set}" / folder / "score" / "per_utt"
+    details = exp_dir / folder / "score" / "per_utt"
     words = read_per_utt(details)
     if abs(sum(words.values(), Counts()).percent - record["wer"]) > 1e-3:
         raise InputError(
@@ -111,7 +111,9 @@ def _system_and_seed(exp_dir: Path) -> tuple[str, int]:
     return match[1], int(match[2])
 
 
-def _find_record(path: Path, test_set: str, mode: str, chunk_size: int) -> dict[str, Any]:
+def _find_record(
+    path: Path, test_set: str, mode: str, chunk_size: int, folder: str
+) -> dict[str, Any]:
     records = read_json(path)
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise InputError(f"{path} must hold a JSON list of objects")
@@ -121,7 +123,9 @@ def _find_record(path: Path, test_set: str, mode: str, chunk_size: int) -> dict[
         if missing:
             raise InputError(f"{path} lacks the key '{missing[0]}' in a record")
         check_kinds(record, path)
-        if (record["set"], record["mode"], record["chunk_size"]) == wanted:
+        # Other directories, such as decode_lm_test, may hold the same set and mode.
+        is_there = record.get("dir", folder) == folder
+        if is_there and (record["set"], record["mode"], record["chunk_size"]) == wanted:
             if record.get("stale"):
                 raise InputError(
                     f"{path}: the results of set {test_set}, mode {mode}, chunk size {chunk_size} "

@@ -89,6 +89,15 @@ def test_another_config_or_command_is_run_again(recipe, change):
     assert words[1] == ("4" if change == "stage" else "3")
 
 
+def test_decoding_again_does_not_make_a_training_up_to_date(recipe):
+    run(only="moe")
+    os.utime("conf/moe.yaml")
+    run(only="moe", stage="4")
+    take_events(recipe)
+    assert run(only="moe") == {}
+    assert started(recipe) == ["moe_seed1", "moe_seed2"]
+
+
 def test_what_was_only_trained_is_not_done(recipe):
     assert run(only="moe", stop_stage="3") == {}
     take_events(recipe)

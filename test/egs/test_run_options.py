@@ -339,6 +339,26 @@ def test_a_new_option_is_added_in_recipe_sh_and_a_new_stage_in_one_line(tmp_path
     assert len(one.run({"stage": "4", "test-sets": "test"})) == 4
 
 
+@pytest.mark.parametrize(
+    ("options", "checkpoint", "same"),
+    [
+        ("", "exp/u2pp_moe", ""),
+        ("--train-config conf/dense.yaml", "exp/dense", " --train-config conf/dense.yaml"),
+        ("--exp-dir 'exp/my exp'", r"exp/my\ exp", r" --exp-dir exp/my\ exp"),
+    ],
+)
+def test_the_commands_that_are_printed_at_the_end_are_of_this_experiment(
+    recipe, options, checkpoint, same
+):
+    one = recipe("an4")
+    (one.dir / "data/test").mkdir(parents=True, exist_ok=True)
+    printed = one.call(one.dir / "run.sh", "--stage", "5", *shlex.split(options))
+    commands = [" ".join(line.partition(" # ")[0].split()) for line in printed.splitlines()]
+    assert f"moeasr transcribe --checkpoint {checkpoint} a.wav" in commands
+    assert f"moeasr report --exp-dir {checkpoint}" in commands
+    assert f"./run.sh --stage 6 --stop-stage 6{same}" in commands
+
+
 def test_special_characters_in_names_are_quoted(recipe):
     one = recipe("an4")
     options = {"stage": "5", "test-sets": "a&b c", "dry-run": "true", "exp-dir": "exp/{chunk}"}

@@ -50,6 +50,11 @@ def test_it_is_an_error_if_no_sample_has_reference_words() -> None:
         bootstrap_interval([0] * 10, lengths, num_resamples=1, seed=seed)
 
 
+def test_references_without_words_have_no_rate_to_compare() -> None:
+    with pytest.raises(InputError, match="^no reference contains a word, so there are no error"):
+        bootstrap_interval([1, 2], [0, 0])
+
+
 def test_samples_without_reference_words_are_ignored() -> None:
     assert bootstrap_interval([1, 1], [0, 2]) == (50.0, 100.0)
 

@@ -1,5 +1,6 @@
 """The results page of an experiment."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -114,6 +115,17 @@ def test_stale_results_are_last_and_never_the_best_mode(
     page = results_page([{**records[1], "num_utts": 99}, records[0]], Path("exp"))
     assert "130 utterances, 773 words" in page and "99 utterances" not in page
     assert "Best" not in results_page(records[1:], Path("exp"))
+
+
+def test_scores_of_a_part_of_the_set_are_marked_and_never_the_best(tmp_path: Path) -> None:
+    make_mode(tmp_path, "decode_test/greedy", mode="greedy", wer=9.0)
+    partial = make_mode(tmp_path, "decode_test/attention", mode="attention", wer=0.0)
+    path = partial / "score" / "score.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"num_absent": 2, "num_utts": 128}))
+    page = results_page(gather(tmp_path), tmp_path)
+    assert mode_labels(page) == ["**greedy** (best)", "attention (partial)"]
+    assert "130 utterances, 773 words" in page and "Best: greedy, 9.00 % WER." in page
+    assert "(partial): utterances without hypothesis were not scored; decode them." in page
 
 
 def test_the_page_describes_the_training(tmp_path: Path) -> None:

@@ -55,6 +55,16 @@ def test_an_experiment_is_read_without_optional_files(exp_dir: Path) -> None:
     assert (chunked.record["rtf"], chunked.words["u2"]) == (0.5, Counts(subs=2))
 
 
+def test_the_record_is_that_of_the_directory_whose_details_are_read(exp_dir: Path) -> None:
+    others = [
+        RECORD | {"dir": folder, "rtf": 9.9}
+        for folder in ("decode_lm_test/greedy", "decode_test_2/greedy")
+    ]
+    own = RECORD | {"dir": "decode_test/greedy"}
+    (exp_dir / "results.json").write_text(json.dumps([*others, own]))
+    assert read_experiment(exp_dir, "test", "greedy").record == own
+
+
 def test_optional_files_are_read(exp_dir: Path) -> None:
     (exp_dir / "training_time.json").write_text('{"training_sec": 90.5}')
     (exp_dir / "cost.json").write_text('{"macs_per_audio_sec": 123, "other": 1}')

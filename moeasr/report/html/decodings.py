@@ -6,7 +6,7 @@ from typing import Any
 
 from moeasr.errors import InputError
 from moeasr.report.html.recipe_dir import find_recipe_dir
-from moeasr.score.results_table import gather, read_json
+from moeasr.score.results_table import gather, rank, read_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +61,7 @@ def find_decodings(exp_dir: Path, data_dir: str | Path | None) -> Decodings:
     sets = [record["set"] for record in records]
     name = None if chosen is None else chosen.resolve().name
     test_set = name if name in sets else sets[0]
-    ranked = [record for record in records if record["set"] == test_set]
-    ranked.sort(key=lambda r: (r["stale"] is not None, r["wer"], r["ins"]))
+    ranked = rank(record for record in records if record["set"] == test_set)
     mode_dir = exp_dir / ranked[0]["dir"]
     decoded = read_json(mode_dir / "decode.json")
     recipe_dir = find_recipe_dir(exp_dir, decoded.get("checkpoint"))
