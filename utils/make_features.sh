@@ -31,7 +31,8 @@ EOM
 fi
 
 data=${1%/}
-rm -f "$data"/{feats,shards}.scp "$fbank_dir/raw_fbank_$(basename "$data")".*
+shopt -s extglob # the features of data/x.1 are not those of data/x
+rm -f "$data"/{feats,shards}.scp "$fbank_dir/raw_fbank_$(basename "$data")".+([0-9]).@(ark|scp)
 make=(--nj "$nj" --cmd "$cmd" --fbank-config "$fbank_config" "$data" "$data/log")
 case $data_type in
   feats) "$utils/make_fbank.sh" "${make[@]}" "$fbank_dir" ;;

@@ -90,7 +90,7 @@ def _in_table(table: str) -> Iterator[InputPath]:
 
 def _in_list(path: str) -> list[InputPath]:
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()  # perhaps from Windows
     except OSError as error:
         raise InputError(f"list {path}: {error.strerror}") from None
     except UnicodeDecodeError:

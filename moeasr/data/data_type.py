@@ -134,8 +134,8 @@ class DataType:
             labels: The labels that the model distinguishes, such as languages, see `label_ids`.
 
         Raises:
-            InputError: The directory does not exist, a table is missing or malformed, or an
-                utterance lacks a label that it needs.
+            InputError: The directory does not exist, a table is missing or malformed, there is no
+                utterance, or an utterance lacks a label that it needs.
         """
         data_dir = Path(data_dir)
         if not data_dir.is_dir():
@@ -144,6 +144,8 @@ class DataType:
         segments = data_dir / "segments" if self.table == "wav.scp" else None
         has_segments = segments is not None and segments.is_file()
         utterances = open_utterances(data_dir / self.table, segments if has_segments else None)
+        if not utterances:
+            raise InputError(f"{data_dir / self.table}: the table contains no utterance")
         if self.table == "wav.scp":
             notice = command_notice(data_dir / self.table, utterances.entries.items())
             if notice:

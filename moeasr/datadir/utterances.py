@@ -145,6 +145,15 @@ class Utterances(Sequence[Utterance]):
         texts.share_keys(self._table)
         return dataclasses.replace(self, texts=texts, text_rows=texts.rows_of(self.utt_ids))
 
+    def require_transcripts(self) -> None:
+        """Raise `InputError` if an utterance has no line in `texts`."""
+        if (self.text_rows < 0).any():
+            utt_id = self.utt_ids[int(np.argmin(self.text_rows))].decode()
+            raise InputError(
+                f"{self.texts.path} has no line for utterance {utt_id}; to remove the utterance "
+                "from the other tables, run utils/fix_data_dir.sh"
+            )
+
     def digest(self) -> str:
         """Return a digest of the ids, lengths and languages of the utterances."""
         digest = hashlib.sha256()

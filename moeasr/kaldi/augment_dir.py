@@ -97,7 +97,10 @@ def augment_data_dir(
             raise InputError(f"no such file {source / name}")
     segments = source / "segments"
     utterances = open_utterances(source / "wav.scp", segments if segments.is_file() else None)
+    if not utterances:
+        raise InputError(f"{source / 'wav.scp'}: the table contains no utterance")
     utterances = utterances.with_texts(Table(source / "text"))
+    utterances.require_transcripts()
     groups = language_groups(source, utterances.utt_ids)
     utterances = dataclasses.replace(utterances, languages=groups)
     notice = command_notice(source / "wav.scp", utterances.entries.items())

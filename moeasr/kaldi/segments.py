@@ -1,5 +1,6 @@
 """Segments extended by silence at both ends (extend_segment_times.py)."""
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ class _Segment:
     recording: bytes
     start_sec: float
     end_sec: float
+    """Infinite for the end of the recording, which a table states as -1."""
 
 
 def extend_segments(
@@ -63,7 +65,8 @@ def extend_segments(
 def _parse(line: bytes, number: int) -> _Segment:
     try:
         utt, recording, start, end = line.split()
-        return _Segment(utt, recording, float(start), float(end))
+        end_sec = math.inf if float(end) == -1 else float(end)
+        return _Segment(utt, recording, float(start), end_sec)
     except ValueError:
         raise InputError(
             f"line {number}: must be `utterance recording start end`, but is '{show(line)}'"
@@ -72,19 +75,23 @@ def _parse(line: bytes, number: int) -> _Segment:
 
 def _pad(segments: list[_Segment], padding: Padding) -> int:
     """Pad the segments of one recording, and return the number of overlaps that were removed."""
-    end_sec = max(segment.end_sec for segment in segments) + padding.last_end_sec
-    segments = sorted(segments, key=lambda segment: segment.start_sec + segment.end_sec)
+    ends = [segment.end_sec for segment in segments if segment.end_sec < math.inf]
+    end_sec = max(ends, default=0.0) + padding.last_end_sec
+    segments = sorted(segments, key=lambda s: s.start_sec + min(s.end_sec, end_sec))
     for segment in segments:
         segment.start_sec = max(0.0, segment.start_sec - padding.start_sec)
-        segment.end_sec = min(end_sec, segment.end_sec + padding.end_sec)
+        if segment.end_sec < math.inf:
+            segment.end_sec = min(end_sec, segment.end_sec + padding.end_sec)
     num_parted = 0
     for first, second in zip(segments, segments[1:]):
-        if padding.fix_overlaps and first.end_sec > second.start_sec:
+        if padding.fix_overlaps and second.start_sec < first.end_sec < math.inf:
             first.end_sec = second.start_sec = (first.end_sec + second.start_sec) / 2
             num_parted += 1
     return num_parted
 
 
 def _shown(seconds: float) -> str:
-    """Format a time with up to six decimal places."""
+    """Format a time with up to six decimal places, and the end of a recording as -1."""
+    if seconds == math.inf:
+        return "-1"
     return f"{seconds:.{6 + (len(str(int(seconds))) if seconds > 1 else 0)}g}"

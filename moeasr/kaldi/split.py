@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from moeasr.datadir.raw_tables import Lines, key, read_lines, read_utt2spk, show
+from moeasr.datadir.raw_tables import Lines, key, label_tables, read_lines, read_utt2spk, show
 from moeasr.errors import InputError
 from moeasr.kaldi.derive import KNOWN, Pairs, Part, write_parts
 from moeasr.kaldi.speak import Say
@@ -145,7 +145,8 @@ def _locked(directory: Path) -> Iterator[None]:
 
 def _is_current(data: Path, parts: Sequence[Path]) -> bool:
     """Return whether the parts have the same files as the directory, and none is older."""
-    for name in KNOWN:
+    labels = {name for place in (data, *parts) for name in label_tables(place)}
+    for name in (*KNOWN, *labels):
         if name in ("glm", "ctm"):
             continue
         source = data / name
@@ -206,5 +207,6 @@ def split_data(data: Path, num_parts: int, per_utt: bool, say: Say) -> None:
         chosen = _split_pairs(data, pairs, num_parts, per_utt)
         written = write_parts(data, [Part(*part) for part in zip(targets, chosen)])
         for target in targets:
-            for name in set(KNOWN) - set(written):  # left from a run when the source had this file
+            # left from a run when the source had this file
+            for name in {*KNOWN, *label_tables(target)} - set(written):
                 (target / name).unlink(missing_ok=True)

@@ -42,12 +42,13 @@ def pipe_wav_scp(path: Path, command_of: Callable[[bytes], str]) -> None:
     write_lines(path, lines)
 
 
-def _retire(data: Path, name: str) -> bool:
-    """Move an outdated file to .backup, and return whether it existed."""
+def _retire(data: Path, name: str, say: Say) -> bool:
+    """Move a file that does not match new audio to .backup, and return whether it existed."""
     if not (data / name).is_file():
         return False
     (data / ".backup").mkdir(exist_ok=True)
     (data / name).replace(data / ".backup" / name)
+    say(f"moving {data / name} to {data / '.backup'}, because it does not match the new audio")
     return True
 
 
@@ -55,8 +56,8 @@ def resample_data_dir(data: Path, rate_hz: int, say: Say) -> None:
     """Change the sample rate of a data directory's audio.
 
     Args:
-        data: The data directory. utt2dur is written to it if it is missing, and features are moved
-            to its .backup.
+        data: The data directory. utt2dur is written to it if it is missing, and features and shards
+            are moved to its .backup.
         rate_hz: The new sample rate, Hz.
         say: Function that receives messages about the progress.
 
@@ -69,9 +70,9 @@ def resample_data_dir(data: Path, rate_hz: int, say: Say) -> None:
     if not (data / "utt2dur").is_file():  # measuring would be slow after the audio is a pipe
         write_utt2dur(data, say)
     pipe_wav_scp(data / "wav.scp", lambda recording: f"resample {rate_hz}")
-    if _retire(data, "feats.scp"):
-        _retire(data, "cmvn.scp")
-        say(f"feats.scp already exists. Moving it to {data / '.backup'}")
+    _retire(data, "shards.scp", say)
+    if _retire(data, "feats.scp", say):
+        _retire(data, "cmvn.scp", say)
 
 
 def perturb_data_dir_volume(
@@ -85,7 +86,7 @@ def perturb_data_dir_volume(
     """Change the volume of each recording of a data directory, unless this was done before.
 
     Args:
-        data: The data directory; features are moved to its .backup.
+        data: The data directory; features and shards are moved to its .backup.
         say: Function that receives messages about the progress.
         scale_low: Smallest factor.
         scale_high: Largest factor. Factors are drawn uniformly from the range, with a fixed seed.
@@ -115,11 +116,8 @@ def perturb_data_dir_volume(
     pipe_wav_scp(path, lambda recording: f"perturb_volume {volumes[recording]!r}")
     if write_reco2vol:
         write_lines(write_reco2vol, [reco + f" {vol!r}".encode() for reco, vol in volumes.items()])
-    if _retire(data, "feats.scp"):
-        say(
-            f"moving {data / 'feats.scp'} to {data / '.backup'}, because it does not match the new "
-            "audio"
-        )
+    for name in ("feats.scp", "shards.scp"):
+        _retire(data, name, say)
     detail(say, f"added volume perturbation to the data in {data}")
 
 

@@ -24,7 +24,8 @@ def test_directories_are_searched_at_any_depth(root):
 
 
 def test_lists_contain_paths_and_tables_ids_with_paths(root):
-    (root / "list.txt").write_text("a b.wav\n\n/c/d.flac\n", encoding="utf-8")
+    # a list from Windows begins with a byte order mark
+    (root / "list.txt").write_text("a b.wav\r\n\r\n/c/d.flac\r\n", encoding="utf-8-sig")
     (root / "wav.scp").write_text("s1/u1 a b.wav\nu2 /c/d.flac\n", encoding="utf-8")
     assert find_input_paths([str(root / "list.txt")]) == [
         InputPath("a b.wav", "a b.wav", "a b"),

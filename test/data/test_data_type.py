@@ -126,6 +126,13 @@ def test_what_is_missing_is_named_with_what_makes_it(tmp_path, data_type, table,
     assert str(error.value) == f"{data_dir} has no {table}; create it with utils/{script}"
 
 
+def test_a_directory_without_utterances_is_named(tmp_path):
+    data_dir = audio_sets.prepare(audio_sets.whole_files(tmp_path), "raw")
+    (data_dir / "wav.scp").write_text("")
+    with pytest.raises(InputError, match="set_raw/wav.scp: the table contains no utterance$"):
+        load(data_dir, "raw")
+
+
 def test_an_utterance_without_length_is_named(tmp_path):
     data_dir = audio_sets.prepare(audio_sets.whole_files(tmp_path), "raw")
     table = data_dir / "utt2num_frames"

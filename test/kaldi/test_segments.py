@@ -32,6 +32,13 @@ def test_a_segment_that_ends_before_it_begins_is_left_out():
     assert warnings == ["bad segment a: it ends before it begins (ignoring)"]
 
 
+def test_the_end_of_a_recording_stays_its_end():
+    lines = [b"a r 0 2", b"b r 1.9 -1", b"c r 5 6", b"d s 3 -1"]
+    extended, num_parted, warnings = extend(lines, last_end_sec=0.2)
+    assert extended == [b"a r 0 1.95", b"b r 1.95 -1", b"c r 4.9 6.1", b"d s 2.9 -1"]
+    assert (num_parted, warnings) == (1, [])
+
+
 @pytest.mark.parametrize("line", [b"a r 1", b"a r 1 x", b"a r 1 2 3"])
 def test_a_line_of_another_form_is_named(line):
     with pytest.raises(InputError, match=f"^line 2: must be .*, but is '{line.decode()}'$"):

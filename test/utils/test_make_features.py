@@ -7,7 +7,10 @@ from stand_ins import StandIns
 
 MAKERS = ("make_fbank.sh", "make_raw.sh", "make_shards.sh", "fix_data_dir.sh")
 OLD = ("data/dev/feats.scp", "data/dev/shards.scp", "fb/raw_fbank_dev.7.ark")
-OTHERS = ("data/dev/text", "fb/raw_fbank_dev2.1.ark", "fbank/raw_fbank_dev.1.ark")
+OTHERS = (
+    *("data/dev/text", "fb/raw_fbank_dev2.1.ark", "fbank/raw_fbank_dev.1.ark"),
+    *("fb/raw_fbank_dev.en.1.ark", "fb/raw_fbank_dev.2.1.ark"),  # of data/dev.en and data/dev.2
+)
 
 
 @pytest.fixture

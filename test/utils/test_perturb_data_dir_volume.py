@@ -13,11 +13,12 @@ def entries(path):
 
 
 def test_volumes_are_drawn_as_in_kaldi_and_only_once(call, data):
-    path = data(feats_DOT_scp="old\n")
+    path = data(feats_DOT_scp="old\n", shards_DOT_scp="old\n")
     script = "data/perturb_data_dir_volume.sh"
     done = call(script, "--write-reco2vol", "vol", "my data")
     assert done.returncode == 0, done.stderr
     assert "because it does not match the new audio" in done.stdout
+    assert {p.name for p in (path / ".backup").iterdir()} == {"feats.scp", "shards.scp"}
     assert "added volume perturbation to the data in my data" in done.stdout
     kaldis = random.Random(0)
     volumes = {utt: kaldis.uniform(0.125, 2) for utt in UTTS}

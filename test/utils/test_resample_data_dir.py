@@ -18,11 +18,12 @@ def entries(path):
 
 
 def test_resampling(call, data):
-    path = data(feats_DOT_scp="old\n", cmvn_DOT_scp="old\n")
+    names = ("feats.scp", "cmvn.scp", "shards.scp")
+    path = data(**{name.replace(".", "_DOT_"): "old\n" for name in names})
     done = call("data/resample_data_dir.sh", 8000, "my data")
     assert done.returncode == 0, done.stderr
-    assert "feats.scp already exists. Moving it to my data/.backup" in done.stdout
-    assert {p.name for p in (path / ".backup").iterdir()} == {"feats.scp", "cmvn.scp"}
+    assert "moving my data/feats.scp to my data/.backup, because it does not" in done.stdout
+    assert {p.name for p in (path / ".backup").iterdir()} == set(names)
     found = entries(path)
     assert found["a-1"] == f"{PIPE}resample 8000 '/x y/a-1.wav' |"
     assert found["a-2"] == f"cat /x/a-2.wav | {PIPE}resample 8000 - |"

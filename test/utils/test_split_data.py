@@ -64,6 +64,12 @@ def test_it_splits_again_only_when_something_has_changed(call, data):
     (path / "utt2dur").unlink()
     assert split(call, "my data", 2).returncode == 0
     assert not (path / "split2/1/utt2dur").exists()
+    (path / "utt2accent").write_text("".join(f"{utt} x\n" for utt in UTTS))
+    assert split(call, "my data", 2).returncode == 0
+    assert (path / "split2/2/utt2accent").exists()
+    (path / "utt2accent").unlink()
+    assert split(call, "my data", 2).returncode == 0
+    assert not (path / "split2/2/utt2accent").exists()
     (path / "split2/2/wav.scp").unlink()  # as after a split that was interrupted
     assert split(call, "my data", 2).returncode == 0
     assert (path / "split2/2/wav.scp").exists()
