@@ -88,12 +88,15 @@ def load(
 
     Raises:
         moeasr.errors.InputError: The checkpoint or folder is missing or damaged, there is no such
-            device, or the model cannot be quantized or use this number of experts. It is a
-            `ValueError`.
+            device, a number is no whole number of 1 or more, or the model cannot be quantized or
+            use this number of experts. It is a `ValueError`.
     """
     from moeasr.api.speech_recognizer import SpeechRecognizer
     from moeasr.deploy.model_folder import is_model_folder
+    from moeasr.ranges import check_count
 
+    check_count("num_threads", num_threads)
+    check_count("experts_per_frame", experts_per_frame)
     if is_model_folder(path):
         from moeasr.deploy.folder_engine import open_folder
 

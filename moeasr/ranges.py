@@ -16,6 +16,15 @@ def check_size(name: str, value: int, minimum: int = 1, maximum: int = MAX_SIZE)
         raise InputError(f"`{name}` must be at most {maximum}, but is {value}")
 
 
+def check_count(name: str, value: int | None) -> None:
+    """Raise `InputError` unless a number is None or a whole number from 1 to `MAX_SIZE`."""
+    if value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InputError(f"`{name}` must be a whole number, but is {value!r}")
+    check_size(name, value)
+
+
 def check_fraction(name: str, value: float) -> None:
     """Raise `InputError` unless a value lies between 0 and 1."""
     if not 0.0 <= value <= 1.0:

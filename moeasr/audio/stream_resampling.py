@@ -55,6 +55,8 @@ class _BlockResampler:
         if self._orig == self._new:
             return samples
         self._samples = torch.cat([self._samples, samples])
+        if not self._samples.numel():  # a stream that ends without audio
+            return self._samples
         num_complete = self._samples.numel() // self._orig - self._num_context
         if num_complete <= self._num_done and not is_last:
             return torch.zeros(0)

@@ -17,6 +17,9 @@ class NativeFbank:
 
     Args:
         config: Settings of the filter banks.
+
+    Raises:
+        InputError: kaldi-native-fbank does not support the settings.
     """
 
     def __init__(self, config: FbankConfig) -> None:
@@ -33,7 +36,14 @@ class NativeFbank:
         mels.num_bins = config.num_mel_bins
         mels.low_freq, mels.high_freq = config.low_freq_hz, config.high_freq_hz
         self._config = config
-        self._fbank = knf.OnlineFbank(options)
+        try:
+            self._fbank = knf.OnlineFbank(options)
+        except (ValueError, RuntimeError) as error:
+            raise InputError(
+                f"kaldi-native-fbank cannot compute these features ({str(error).strip()}): with "
+                f"windows of {config.frame_length_ms:g} ms, use less than {config.num_mel_bins} "
+                "filters (`num_mel_bins`)"
+            ) from None
         self._num_frames = 0  # returned so far
         self._is_over = False
 

@@ -7,7 +7,7 @@ from moeasr.atomic import temporary_directory
 from moeasr.decode.fusion.config import FusionConfig
 from moeasr.decode.recognizer import Recognizer
 from moeasr.deploy.model_folder import DECODER, OFFLINE, ZIPFORMER, ChunkSizes, network_mb
-from moeasr.deploy.native_fbank import FLOOR
+from moeasr.deploy.native_fbank import FLOOR, NativeFbank
 from moeasr.deploy.networks import DecoderNetwork
 from moeasr.errors import InputError
 from moeasr.export.checked_graph import GraphReport, write_checked_graph
@@ -94,6 +94,7 @@ def export_model(
             "alone with --offline-only"
         )
     check_target(out)
+    NativeFbank(recognizer.fbank)  # raises if a model folder could not compute its features
     limits = sherpa_limits(recognizer.fbank, recognizer.tokenizer.units)
     if limits:
         logger.warning(

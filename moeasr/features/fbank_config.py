@@ -5,6 +5,9 @@ from typing import Literal
 
 from moeasr.errors import InputError
 
+MIN_MEL_BINS = 7
+"""Smallest number of filters of which the two convolutions of the front end leave one bin."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FbankConfig:
@@ -45,8 +48,10 @@ class FbankConfig:
             value = getattr(self, name)
             if not 0 < value < 1e7:
                 raise InputError(f"`{name}` must be above 0 and below 1e7, but is {value}")
-        if self.num_mel_bins < 4:
-            raise InputError(f"`num_mel_bins` must be 4 or more, but is {self.num_mel_bins}")
+        if self.num_mel_bins < MIN_MEL_BINS:
+            raise InputError(
+                f"`num_mel_bins` must be {MIN_MEL_BINS} or more, but is {self.num_mel_bins}"
+            )
         if self.frame_shift_samples < 1 or self.frame_length_samples < 2:
             raise InputError(
                 f"`frame_shift_ms` ({self.frame_shift_ms}) must be at least 1 sample, and "

@@ -274,7 +274,7 @@ class AsrModel(nn.Module):
                 processes.
         """
         for path, layer in self.moe_layers().items():
-            if layer.router.reacts:
+            if layer.router.reacts and path in loads:  # a head of weight 0 does not run
                 layer.router.react(loads[path])
 
     @property

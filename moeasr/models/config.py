@@ -241,7 +241,8 @@ class ModelConfig:
     def _check_losses(self) -> None:
         parts = list(self.encoder.feed_forwards.values())
         for head in self.all_heads.values():
-            parts += head.feed_forwards.values()
+            if head.weight > 0:  # the others do not run in training
+                parts += head.feed_forwards.values()
         used = [name for name, weight in vars(self.routing_losses).items() if weight > 0]
         if used and not any(part.learns_routing for part in parts):
             raise InputError(

@@ -85,8 +85,8 @@ class MoEFeedForward(nn.Module):
 class DrawnExperts:
     """Numbers of experts per frame that training draws at random, and the number in recognition.
 
-    Every step draws one number for all layers, so that one model works with each of the numbers
-    (DLG-MoE, arXiv 2407.18581; we have read only the abstract).
+    Every step draws one number for all layers with the same numbers, so that one model works with
+    each of them (DLG-MoE, arXiv 2407.18581; we have read only the abstract).
     """
 
     train: tuple[int, ...]

@@ -93,11 +93,11 @@ class Router(nn.Module):
     def start_step(self, step: int) -> None:
         """Draw the number of experts per frame of a training step, from 1 on.
 
-        The draw depends only on the step. All layers and processes thus draw the same number, and a
-        resumed training draws what it would have drawn.
+        The draw depends only on the step and the numbers. All processes, and all layers with the
+        same numbers, thus draw the same one, and a resumed training draws what it would have drawn.
         """
         if len(self.training_experts) > 1:
-            self._drawn = random.Random(step).choice(self.training_experts)
+            self._drawn = random.Random(step).choice(sorted(self.training_experts))
 
     def use_most_experts(self) -> None:
         """Use the largest number of experts per frame in all training steps, to measure memory."""

@@ -28,7 +28,7 @@ def access_rules(token: str | None) -> Callable[[web.Request, Handler], Awaitabl
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc != request.host:
+        if origin is not None and _host_of(origin) != request.host:
             raise web.HTTPForbidden(text=f"pages of {origin} may not use this server\n")
         if token is not None and not _is_public(request) and not _has_token(request, token):
             raise web.HTTPUnauthorized(
@@ -41,6 +41,13 @@ def access_rules(token: str | None) -> Callable[[web.Request, Handler], Awaitabl
         return response
 
     return check
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def is_websocket(request: web.Request) -> bool:
@@ -57,4 +64,4 @@ def _has_token(request: web.Request, token: str) -> bool:
     kind, _, given = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer":
         given = request.query.get(TOKEN_PARAMETER, "")
-    return hmac.compare_digest(given.strip().encode(), token.encode())
+    return hmac.compare_digest(given.strip().encode(errors="surrogateescape"), token.encode())

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from moeasr.api.long_recording import TranscribedRecording
 from moeasr.errors import InputError, describe
@@ -131,15 +132,18 @@ class TranscriptionEndpoint:
                 if not isinstance(part, BodyPartReader) or part.name is None:
                     raise _Refused(400, "each part of the form must be a field with a name")
                 if part.name == "file":
-                    fields["file"] = part.filename or "the file"
+                    name = part.filename or "the file"
+                    fields["file"] = name.encode(errors="replace").decode()  # perhaps no UTF-8
                     content = await self._read_part(part, self._limits.max_file_mb * 1_000_000)
                 elif part.name in (*IGNORED, "response_format"):
                     value = await self._read_part(part, MAX_FIELD_BYTES)
                     fields[part.name] = value.decode(errors="replace").strip()
                 else:
                     raise _Refused(400, f"the form has the unknown field `{part.name[:40]}`")
-        except ValueError as error:
+        except (ValueError, HttpProcessingError, web.RequestPayloadError) as error:
             raise _Refused(400, f"the form is damaged: {error}") from None
+        except ConnectionError:
+            raise _Refused(400, "the client has ended the connection") from None
         except asyncio.TimeoutError:
             raise _Refused(408, f"no data for {self._limits.max_idle:g} s") from None
         if "file" not in fields:

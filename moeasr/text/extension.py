@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from moeasr.errors import InputError
-from moeasr.text.bpe import extend_bpe
+from moeasr.text.bpe import BpeSplitter, extend_bpe
 from moeasr.text.dictionary import SPECIAL_UNITS, build_units
 from moeasr.text.tokenizer import Tokenizer
 
@@ -37,7 +37,8 @@ def extend_tokenizer(
             all of them, and other types include those that appear in the texts.
 
     Raises:
-        InputError: There is no text, or a reserved unit is among its symbols.
+        InputError: There is no text, a reserved unit is among its symbols, or a symbol is a piece
+            of the BPE model.
     """
     if not any(texts):
         raise InputError("there is no text from which to build units")
@@ -45,13 +46,18 @@ def extend_tokenizer(
     symbols = [symbol for symbol in non_lang_syms if symbol not in state["non_lang_syms"]]
     state["non_lang_syms"] += symbols
     if state["bpe_model"] is not None:
+        pieces = set(BpeSplitter(state["bpe_model"]).symbols())
+        for symbol in pieces.intersection(symbols):
+            raise InputError(f"the symbol {symbol} is a piece of the BPE model already")
         state["bpe_model"] = extend_bpe(state["bpe_model"], [], symbols)
         state["units"] += _new_units(symbols)
     unknown = {symbol for text in texts for symbol in Tokenizer.from_state(state).unknown(text)}
     if state["bpe_model"] is not None:
-        # a run of unknown characters is one symbol
-        unknown = {character for run in unknown for character in run}
-        state["bpe_model"] = extend_bpe(state["bpe_model"], _new_units(unknown))
+        # Pieces that the old units lack, as in models of WeNet, become units. A run of characters
+        # that the model does not know is one symbol.
+        characters = {character for run in unknown - pieces for character in run}
+        state["bpe_model"] = extend_bpe(state["bpe_model"], _new_units(characters - pieces))
+        unknown = (unknown & pieces | characters) - set(state["units"])
     state["units"] += _new_units(unknown)
     return Tokenizer.from_state(state)
 

@@ -140,6 +140,10 @@ def test_the_model_says_what_it_is(asr, exp_dir):
     [
         ({"device": "tpu"}, "must be cpu or cuda, but is 'tpu'"),
         ({"quantize": "int3"}, "`quantize` must be int8 or bf16, but is 'int3'"),
+        ({"num_threads": 0}, "`num_threads` must be at least 1, but is 0"),
+        ({"num_threads": "1"}, "`num_threads` must be a whole number, but is '1'"),
+        ({"experts_per_frame": 2.0}, "`experts_per_frame` must be a whole number, but is 2.0"),
+        ({"experts_per_frame": True}, "`experts_per_frame` must be a whole number, but is True"),
     ],
 )
 def test_devices_and_precisions_that_there_are_not(exp_dir, options, sentence):

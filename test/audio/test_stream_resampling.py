@@ -26,6 +26,15 @@ def test_packets_together_are_the_whole(rate_hz, packet):
         assert_close(torch.cat(parts), resample_waveform(waveform, rate_hz, 16000), 20)
 
 
+@pytest.mark.parametrize("rate_hz", [*RATES_HZ, 44101])
+def test_a_stream_without_audio_ends_empty(rate_hz):
+    for packets in ([], [torch.zeros(0)]):
+        resampler = make_stream_resampler(rate_hz, 16000)
+        for packet in packets:
+            assert not resampler.resample(packet, is_last=False).numel()
+        assert not resampler.resample(torch.zeros(0), is_last=True).numel()
+
+
 def test_packets_come_out_soon_and_the_past_is_let_go():
     """A period of 44.1 kHz lasts 10 ms, and the filter reaches 2 ms."""
     resampler = make_stream_resampler(44100, 16000)

@@ -46,6 +46,11 @@ def test_features_do_not_depend_on_the_packets(packet):
     assert np.array_equal(whole, native_fbank(samples, FbankConfig()))
 
 
+def test_more_filters_than_the_window_has_bins_are_refused():
+    with pytest.raises(InputError, match=r"windows of 25 ms, use less than 128 filters \(`num_mel"):
+        NativeFbank(FbankConfig(num_mel_bins=128))
+
+
 def test_nan_and_further_samples_after_the_end_are_refused():
     with pytest.raises(InputError, match="^the audio contains NaN or infinity$"):
         native_fbank(np.array([0.0, np.nan]), FbankConfig())

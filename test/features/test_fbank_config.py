@@ -45,7 +45,7 @@ def test_defaults_are_those_of_sherpa_onnx() -> None:
         ({"frame_length_ms": float("nan")}, "`frame_length_ms` must be above 0 .*, but is nan"),
         ({"sample_rate_hz": 10**400}, "`sample_rate_hz` must be above 0 and below 1e7"),
         ({"dither": float("nan")}, "`dither` must be 0 or more, but is nan"),
-        ({"num_mel_bins": 3}, "`num_mel_bins` must be 4 or more"),
+        ({"num_mel_bins": 6}, "`num_mel_bins` must be 7 or more"),
         ({"frame_shift_ms": 0.01}, "must be at least 1 sample"),
         ({"dither": -1.0}, "`dither` must be 0 or more, but is -1.0"),
         ({"high_freq_hz": 8001.0}, "8000 Hz"),

@@ -254,6 +254,15 @@ def test_routings_are_named_by_their_layers_in_the_order_of_the_model(system):
     assert list(model(*BATCH).expert_loads) == list(model.moe_layers())
 
 
+def test_balanced_routers_of_a_decoder_without_loss_stay_as_they_are():
+    decoder = DecoderConfig(
+        num_blocks=1, num_reverse_blocks=0, num_heads=2, feed_forward=moe(router="balanced")
+    )
+    model = make_system("dense", decoder=decoder, ctc_weight=1.0, reverse_weight=0.0)
+    model.react(model(*BATCH).expert_loads)
+    assert not model.decoder.blocks[0].feed_forward.router.bias.any()
+
+
 def test_a_model_without_a_reverse_decoder_trains():
     model = make_model(num_reverse_blocks=0, reverse_weight=0.0)
     assert not hasattr(model, "reverse_decoder") and torch.isfinite(model(*BATCH).loss)

@@ -64,6 +64,14 @@ def test_contexts_are_what_the_routers_read():
             {"routing_losses": RoutingLossWeights(z=0.1)},
             "`routing_losses.z` must be 0, because no feed-forward has a router",
         ),
+        (
+            {
+                "routing_losses": RoutingLossWeights(z=0.1),
+                "decoder": DecoderConfig(num_blocks=1, num_heads=2, feed_forward=moe()),
+                "ctc_weight": 1.0,
+            },
+            "`routing_losses.z` must be 0, because no feed-forward has a router",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_refused(settings, message):

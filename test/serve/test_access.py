@@ -37,6 +37,7 @@ def test_pages_of_other_sites_are_refused(model):
     theirs = {"Origin": "https://example.org"}
     requests = [("", {}), ("", theirs), ("ws", theirs), ("metrics", theirs)]
     assert statuses(model, requests) == [200, 403, 403, 403]
+    assert statuses(model, [("metrics", {"Origin": "http://[bad"})]) == [403]
     ours, nobody = {"Origin": "http://asr.local:81", "Host": "asr.local:81"}, {"Origin": "null"}
     assert statuses(model, [("ws", ours), ("ws", {}), ("ws", nobody)]) == [101, 101, 403]
 
@@ -48,6 +49,7 @@ def test_a_token_is_required_for_all_but_the_page_and_health(model):
     refused.append(("ws?token=secret2", {}))
     allowed = [("metrics", right), ("metrics?token=secret1", {})]
     live = [("ws", right), ("ws?token=secret1", {})]
+    refused.append(("metrics", {"Authorization": "Bearer \udcff"}))  # a byte that is not UTF-8
     requests = [*public, *refused, *allowed, *live]
-    expected = [200] * 3 + [401] * 5 + [200] * 2 + [101] * 2
+    expected = [200] * 3 + [401] * 6 + [200] * 2 + [101] * 2
     assert statuses(model, requests, token="secret1") == expected

@@ -105,6 +105,13 @@ def test_wrong_forms_are_refused_with_a_reason(model, sound):
     [
         (b"--b\r\n\r\nx\r\n--b--\r\n", "each part of the form must be a field with a name"),
         (b"no parts", "the form is damaged"),
+        (b"--b\r\nno colon\r\n\r\nx\r\n--b--\r\n", "the form is damaged"),
+        (b"--b\r\nX: " + b"x" * 10_000 + b"\r\n\r\nx\r\n--b--\r\n", "the form is damaged"),
+        (
+            b'--b\r\nContent-Disposition: form-data; name="file"; filename="\xc4\xe3.wav"\r\n\r\n'
+            b"x\r\n--b--\r\n",
+            "??.wav cannot be decoded",
+        ),
         (b"--b--\r\n", "the form lacks the field `file`"),
     ],
 )

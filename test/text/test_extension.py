@@ -5,7 +5,7 @@ from experiments import DENSE, TOKENIZER, content_of
 
 from moeasr import checkpoint
 from moeasr.errors import InputError
-from moeasr.text.bpe import train_bpe
+from moeasr.text.bpe import BpeSplitter, train_bpe
 from moeasr.text.build_tokenizer import build_tokenizer
 from moeasr.text.extension import extend_tokenizer, read_tokenizer
 from moeasr.text.tokenizer import Tokenizer, TokenizerConfig
@@ -53,6 +53,24 @@ def test_chinese_characters_extend_the_units_of_wenet():
     extended = extend_tokenizer(old, ["\u4f60\u597d C"])
     assert extended.units == [*units, "C", "\u597d"]
     assert extended.unknown("\u4f60\u597d C") == []
+
+
+def test_pieces_that_are_no_units_become_units():
+    """In models of WeNet, the units are only the pieces of the training text."""
+    model = train_bpe(["AB AB"], 8)
+    pieces = BpeSplitter(model).symbols()
+    units = ["<blank>", "<unk>", "<sos/eos>", *(piece for piece in pieces if piece != "\u2581AB")]
+    old = Tokenizer(TokenizerConfig(type="cjk_bpe"), units, model)
+    assert old.unknown("ab") == ["\u2581AB"]
+    extended = extend_tokenizer(old, ["ab \u4ed6"])
+    assert extended.units == [*units, "\u2581AB", "\u4ed6"]
+    assert extended.unknown("ab \u4ed6") == []
+
+
+def test_a_symbol_that_is_a_piece_already_is_refused():
+    old = build_tokenizer(OLD_TEXTS, "bpe", 14, ["<n>"])
+    with pytest.raises(InputError, match="^the symbol b is a piece of the BPE model already$"):
+        extend_tokenizer(old, NEW_TEXTS, ["b"])
 
 
 def test_units_are_read_from_a_dictionary_or_a_checkpoint(tmp_path):
