@@ -23,7 +23,7 @@ from moeasr.models.embedding import EmbeddingConfig
 from moeasr.models.encoders.conformer import ConformerConfig
 from moeasr.models.heads.attention_head import add_sos_eos, reverse_tokens
 from moeasr.models.heads.decoder import DecoderConfig
-from moeasr.moe.layer import MoeConfig
+from moeasr.moe.layer import DrawnExperts, MoeConfig
 from moeasr.moe.losses import ROUTING_LOSSES, sparsity_l1_loss
 
 MOE = MoeConfig(hidden_units=16, num_experts=4, experts_per_frame=2)
@@ -290,6 +290,16 @@ def test_digital_silence_gives_finite_numbers():
     model = make_model().eval()
     silence = torch.full((1, 70, 20), -15.9424, dtype=torch.float64)
     assert torch.isfinite(model.encode(silence, torch.tensor([70])).enc).all()
+
+
+def test_the_order_of_the_numbers_does_not_change_what_is_drawn():
+    one, other = (
+        moe(experts_per_frame=DrawnExperts(train=numbers, decode=2)) for numbers in ((1, 2), (2, 1))
+    )
+    model = make_system("dense", encoder=encoder(one, other))
+    for step in range(1, 9):
+        model.start_step(step)
+        assert len({int(load.sum()) for load in model(*BATCH).expert_loads.values()}) == 1
 
 
 def test_every_step_draws_one_number_of_experts_for_all_layers():
