@@ -47,8 +47,9 @@ def extend_tokenizer(
     state["non_lang_syms"] += symbols
     if state["bpe_model"] is not None:
         pieces = set(BpeSplitter(state["bpe_model"]).symbols())
-        for symbol in pieces.intersection(symbols):
-            raise InputError(f"the symbol {symbol} is a piece of the BPE model already")
+        known = next((symbol for symbol in symbols if symbol in pieces), None)
+        if known is not None:
+            raise InputError(f"the symbol {known} is a piece of the BPE model already")
         state["bpe_model"] = extend_bpe(state["bpe_model"], [], symbols)
         state["units"] += _new_units(symbols)
     unknown = {symbol for text in texts for symbol in Tokenizer.from_state(state).unknown(text)}
