@@ -22,7 +22,6 @@ from moeasr.bin.option_groups.recognition import (
     load_recognizer,
 )
 from moeasr.decode.config import DecodeConfig
-from moeasr.errors import InputError
 from moeasr.parser import Parser
 
 DEFAULTS = DecodeConfig()
@@ -87,8 +86,6 @@ def main(argv: list[str] | None = None) -> None:
     config = config.resolve(recognizer.model)
     data_type = args.data_type or data_type_of(args.data_dir)
     utterances = find_data_type(data_type).open(args.data_dir, recognizer.labels)
-    if not utterances:
-        raise InputError(f"{args.data_dir} contains no utterances")
     if data_type == "feats":
         recognizer.check_fbank(Path(args.data_dir) / "conf" / "fbank.yaml")
     features = recognition_features(args.data_dir, utterances, data_type, recognizer.fbank)

@@ -145,7 +145,7 @@ class DataType:
         has_segments = segments is not None and segments.is_file()
         utterances = open_utterances(data_dir / self.table, segments if has_segments else None)
         if not utterances:
-            raise InputError(f"{data_dir / self.table}: the table contains no utterance")
+            raise InputError(f"{data_dir / self.table}: the table contains no utterances")
         if self.table == "wav.scp":
             notice = command_notice(data_dir / self.table, utterances.entries.items())
             if notice:

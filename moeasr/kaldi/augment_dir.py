@@ -98,7 +98,7 @@ def augment_data_dir(
     segments = source / "segments"
     utterances = open_utterances(source / "wav.scp", segments if segments.is_file() else None)
     if not utterances:
-        raise InputError(f"{source / 'wav.scp'}: the table contains no utterance")
+        raise InputError(f"{source / 'wav.scp'}: the table contains no utterances")
     utterances = utterances.with_texts(Table(source / "text"))
     utterances.require_transcripts()
     groups = language_groups(source, utterances.utt_ids)

@@ -17,7 +17,6 @@ from moeasr.decode.live.playback import Playback
 from moeasr.decode.live.streaming_recognizer import StreamingRecognizer
 from moeasr.decode.mode_dir import ModeResult, mode_dir_name, write_mode_dirs
 from moeasr.decode.test_set import describe_model, describe_settings
-from moeasr.errors import InputError
 from moeasr.logs import progress
 from moeasr.score.error_rate import pair_up, require_hypotheses, word_error_rate
 from moeasr.score.lines import kaldi_rate_line
@@ -195,8 +194,6 @@ def simulate_data_dir(
     """
     recognizer = streaming.recognizer
     utterances = find_data_type("raw").open(data_dir, recognizer.labels)
-    if not utterances:
-        raise InputError(f"{data_dir} contains no utterances")
     refs = read_references(Path(data_dir) / "text", utterances)
     waveforms = read_waveforms(utterances, recognizer.fbank.sample_rate_hz)
     waveforms = progress(waveforms, "streaming", len(utterances), "utterances")
