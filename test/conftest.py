@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterator
 
 # Tests run side by side: one thread each, also in the processes that they start. PyTorch reads this
@@ -12,6 +13,7 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 
 HANG_SEC = 120
+NUM_SLOWEST = 60
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,6 +29,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="PyTorch finds no GPU on this machine"))
     slow_files = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow_files)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the files that took longest: most of the time is in many short tests of a file."""
+    seconds: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):  # set-up, call and tear-down are one each
+                seconds[report.location[0]] += report.duration
+    slowest = [entry for entry in seconds.most_common(NUM_SLOWEST) if entry[1] >= 1.0]
+    if slowest:
+        terminalreporter.section(f"seconds of the {len(slowest)} slowest files")
+        for name, sec in slowest:
+            terminalreporter.write_line(f"{sec:8.1f} {name}")
 
 
 @pytest.fixture(autouse=True)
