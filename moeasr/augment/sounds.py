@@ -17,7 +17,7 @@ from moeasr.audio.probe import AudioInfo
 from moeasr.audio.recording import RecordingReader, resample
 from moeasr.audio.threads import in_threads
 from moeasr.augment.mixing import fit_length
-from moeasr.datadir.utterances import Utterance, open_utterances
+from moeasr.datadir.utterances import Utterance, open_recordings
 from moeasr.errors import InputError, naming
 from moeasr.fields import SPACES
 from moeasr.logs import get_logger
@@ -119,8 +119,7 @@ def open_sounds(source: str, content: Content, rate_hz: int) -> Sounds:
         raise InputError(f"there is no directory {source}")
     has_entries = (root / "wav.scp").is_file()
     if has_entries:
-        segments = root / "segments"
-        table = open_utterances(root / "wav.scp", segments if segments.is_file() else None)
+        table = open_recordings(root)
         notice = command_notice(table.entries.path, table.entries.items())
         if notice:
             logger.info(notice)

@@ -69,8 +69,6 @@ def main(argv: list[str] | None = None) -> None:
     else:
         kind = find_data_type(args.data_type)
         utterances, reader = kind.open(args.data_dir), kind.open_reader(args.data_dir)
-    if not utterances:
-        raise InputError(f"{args.scp or args.data_dir} contains no utterances")
     job = CmvnJob(utterances, reader)
     parts = in_background(job.stats_of, range(len(utterances)), 0 if args.nj == 1 else args.nj)
     stats = None

@@ -21,7 +21,7 @@ from moeasr.data.audio_features import AudioFeatures, WaveformReader
 from moeasr.data.feature_settings import SETTINGS, read_settings
 from moeasr.data.shards.reader import ShardReader
 from moeasr.datadir.utterance_labels import label_ids
-from moeasr.datadir.utterances import Utterance, Utterances, open_utterances
+from moeasr.datadir.utterances import Utterance, Utterances, open_recordings, open_utterances
 from moeasr.errors import InputError
 from moeasr.features.archive import FeatureReader
 from moeasr.features.fbank_config import FbankConfig
@@ -126,8 +126,6 @@ class DataType:
     def open(self, data_dir: str | Path, labels: Labels = NO_LABELS) -> Utterances:
         """Open the utterances of a data directory, and log a notice if reading them runs commands.
 
-        Every command opens data directories by this function.
-
         Args:
             data_dir: A data directory with the table of this type. If it contains `segments`, the
                 entries of a wav.scp are recordings.
@@ -141,12 +139,10 @@ class DataType:
         if not data_dir.is_dir():
             raise InputError(f"{data_dir}: no such directory")
         self.require(data_dir, self.table)
-        segments = data_dir / "segments" if self.table == "wav.scp" else None
-        has_segments = segments is not None and segments.is_file()
-        utterances = open_utterances(data_dir / self.table, segments if has_segments else None)
-        if not utterances:
-            raise InputError(f"{data_dir / self.table}: the table contains no utterances")
-        if self.table == "wav.scp":
+        if self.table != "wav.scp":
+            utterances = open_utterances(data_dir / self.table)
+        else:
+            utterances = open_recordings(data_dir)
             notice = command_notice(data_dir / self.table, utterances.entries.items())
             if notice:
                 get_logger(__name__).info(notice)

@@ -84,8 +84,8 @@ def load_utterances(
         The usable utterances in the order of the data type's table, and those left out.
 
     Raises:
-        InputError: A table of the directory is missing or malformed, or an utterance lacks a label
-            that it needs.
+        InputError: A table of the directory is missing or malformed, an utterance lacks a label
+            that it needs, or no utterance can be used.
     """
     kind, data_dir = find_data_type(data_type), Path(data_dir)
     utterances = kind.open(data_dir, labels)
@@ -108,6 +108,9 @@ def load_utterances(
     skipped = [Skipped(utt_ids[index].decode(), faults[index]) for index in sorted(faults)]
     skipped += [Skipped(key.decode(), f"it has no {kind.content}") for key in unheard]
     _report(data_dir, skipped, unknown, list_path)
+    if not len(indices):
+        reason = f": {skipped[0].utt_id}: {skipped[0].reason}" if skipped else ""
+        raise InputError(f"{data_dir} contains no usable utterance{reason}")
     return utterances.select(indices), skipped
 
 

@@ -179,14 +179,26 @@ def open_utterances(entries: str | Path, segments: str | Path | None = None) -> 
         segments: A table of `utterance recording start end` lines, with times in seconds.
 
     Raises:
-        InputError: A file is missing or malformed, or a segment's recording is not in `entries`.
+        InputError: A file is missing or malformed, there is no utterance, or a segment's recording
+            is not in `entries`.
     """
     table = Table(entries)
-    if segments is None:
-        return Utterances(table, None, np.arange(len(table), dtype=np.int32), None)
-    parts = Table(segments)
-    rows = np.arange(len(parts), dtype=np.int32)
-    return Utterances(table, parts, rows, _recordings_of(parts, table))
+    parts = None if segments is None else Table(segments)
+    listed = table if parts is None else parts
+    if not len(listed):
+        raise InputError(f"{listed.path} contains no utterances")
+    recordings = None if parts is None else _recordings_of(parts, table)
+    return Utterances(table, parts, np.arange(len(listed), dtype=np.int32), recordings)
+
+
+def open_recordings(data_dir: str | Path) -> Utterances:
+    """Open the utterances of a data directory with audio: its wav.scp, and segments if it has any.
+
+    Raises:
+        InputError: As in `open_utterances`.
+    """
+    segments = Path(data_dir) / "segments"
+    return open_utterances(Path(data_dir) / "wav.scp", segments if segments.is_file() else None)
 
 
 def _recordings_of(segments: Table, entries: Table) -> np.ndarray:

@@ -108,12 +108,9 @@ def make_batches(
     if is_training:
         check_augmentations(config.data.augment, data_type)
     labels, limits = config.model.labels, config.data.limits
-    utterances, skipped = load_utterances(
+    utterances, _ = load_utterances(
         data_dir, tokenizer, output_len, limits, labels, data_type, list_path
     )
-    if not utterances:
-        reason = f": {skipped[0].utt_id}: {skipped[0].reason}" if skipped else ""
-        raise InputError(f"{data_dir} contains no usable utterance{reason}")
     if is_training and labels.names and not config.model.languages:
         check_repeated(Path(data_dir), utterances.languages, labels)
     reader = kind.open_reader(data_dir, whole_files=is_windowed)

@@ -10,9 +10,8 @@ from moeasr.audio.waveforms import read_waveforms
 from moeasr.data.data_type import data_type_of, find_data_type
 from moeasr.data.recognition_features import recognition_features
 from moeasr.datadir.table import Table
-from moeasr.datadir.utterances import Utterances, open_utterances
+from moeasr.datadir.utterances import Utterances, open_recordings
 from moeasr.decode.recognizer import Recognizer
-from moeasr.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -55,35 +54,34 @@ def read_dev_set(data_dir: str | Path, recognizer: Recognizer, max_utts: int) ->
     data_dir = Path(data_dir)
     data_type = data_type_of(data_dir)
     utterances = find_data_type(data_type).open(data_dir, recognizer.labels)
+    utterances = utterances.select(np.arange(min(max_utts, len(utterances))))
+    utterances = utterances.with_texts(Table(data_dir / "text"))
+    utterances.require_transcripts()
     if data_type == "feats":
         recognizer.check_fbank(data_dir / "conf" / "fbank.yaml")
     _, read = recognition_features(data_dir, utterances, data_type, recognizer.fbank)
-    ids = [utt.decode() for utt in utterances.utt_ids[:max_utts]]
-    feats = [(utt, read(index).numpy()) for index, utt in enumerate(ids)]
-    transcripts = Table(data_dir / "text")
-    rows = transcripts.rows_of(utterances.utt_ids[:max_utts]).tolist()
-    missing = [utt for utt, row in zip(ids, rows) if row < 0]
-    if missing:
-        raise InputError(
-            f"{data_dir / 'text'} has no transcript of utterance {missing[0]}; run "
-            f"utils/fix_data_dir.sh {data_dir}"
-        )
+    references = {utterance.utt_id: utterance.text for utterance in utterances}
+    feats = [(utt, read(index).numpy()) for index, utt in enumerate(references)]
     frames = sum(len(utt_feats) for _, utt_feats in feats)
     return DevSet(
         name=data_dir.resolve().name,
         feats=feats,
-        references={utt: transcripts[row][1] for utt, row in zip(ids, rows)},
+        references=references,
         audio_sec=frames * recognizer.fbank.frame_shift_sec,
-        recordings=_recordings(data_dir, ids),
+        recordings=_recordings(data_dir, utterances.utt_ids),
         sample_rate_hz=recognizer.fbank.sample_rate_hz,
     )
 
 
-def _recordings(data_dir: Path, utt_ids: list[str]) -> Utterances | None:
-    """Return the places of the audio of utterances, if the directory has any."""
+def _recordings(data_dir: Path, utt_ids: np.ndarray) -> Utterances | None:
+    """Return the places of the audio of utterances, if the directory has any.
+
+    Args:
+        data_dir: The data directory.
+        utt_ids: (N,) ids in bytes.
+    """
     if not (data_dir / "wav.scp").is_file():
         return None
-    segments = data_dir / "segments"
-    utterances = open_utterances(data_dir / "wav.scp", segments if segments.is_file() else None)
-    indices = utterances.indices_of(np.array([utt.encode() for utt in utt_ids]))
+    utterances = open_recordings(data_dir)
+    indices = utterances.indices_of(utt_ids)
     return utterances.select(np.sort(indices[indices >= 0]))

@@ -26,7 +26,7 @@ from moeasr.config import from_mapping
 from moeasr.datadir.raw_tables import label_tables
 from moeasr.datadir.table import Table
 from moeasr.datadir.utterance_labels import language_groups
-from moeasr.datadir.utterances import Utterance, Utterances, open_utterances
+from moeasr.datadir.utterances import Utterance, Utterances, open_recordings
 from moeasr.datadir.write import write_data_dir
 from moeasr.errors import InputError, naming
 from moeasr.kaldi.derive import copy_whole, require_source
@@ -95,11 +95,7 @@ def augment_data_dir(
     for name in ("wav.scp", "text"):
         if not (source / name).is_file():
             raise InputError(f"no such file {source / name}")
-    segments = source / "segments"
-    utterances = open_utterances(source / "wav.scp", segments if segments.is_file() else None)
-    if not utterances:
-        raise InputError(f"{source / 'wav.scp'}: the table contains no utterances")
-    utterances = utterances.with_texts(Table(source / "text"))
+    utterances = open_recordings(source).with_texts(Table(source / "text"))
     utterances.require_transcripts()
     groups = language_groups(source, utterances.utt_ids)
     utterances = dataclasses.replace(utterances, languages=groups)

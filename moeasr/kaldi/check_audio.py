@@ -14,7 +14,7 @@ from moeasr.audio.probe import AudioInfo, overshoot_warning
 from moeasr.audio.threads import in_threads
 from moeasr.datadir.segment_rule import MAX_OVERSHOOT_SEC
 from moeasr.datadir.table import Table
-from moeasr.datadir.utterances import Utterance, open_utterances
+from moeasr.datadir.utterances import Utterance, open_recordings
 from moeasr.errors import InputError, naming
 from moeasr.logs import progress
 from moeasr.plurals import counted
@@ -88,8 +88,7 @@ def audio_faults(
     def opened(name: str) -> Table | None:
         return Table(data / name) if (data / name).is_file() else None
 
-    segments = data / "segments"
-    utterances = open_utterances(data / "wav.scp", segments if segments.is_file() else None)
+    utterances = open_recordings(data)
     measured = in_threads(_measured, utterances.entries.values(), NUM_THREADS)
     work = f"checking the audio of {data}"
     infos = list(progress(measured, work, len(utterances.entries), "recordings"))

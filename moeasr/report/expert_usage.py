@@ -11,7 +11,6 @@ from moeasr.data.dataset import AsrDataset
 from moeasr.data.feature_settings import SETTINGS
 from moeasr.data.selection import LengthLimits, load_utterances
 from moeasr.decode.recognizer import Recognizer
-from moeasr.errors import InputError
 from moeasr.logs import progress
 from moeasr.models.asr import AsrModel
 from moeasr.models.teacher_forced import Inputs, run_teacher_forced
@@ -41,8 +40,6 @@ def read_batches(
         recognizer.labels,
         data_type,
     )
-    if not utterances:
-        raise InputError(f"{data_dir} has no usable utterance")
     recognizer.check_fbank(Path(data_dir) / SETTINGS)
     reader = find_data_type(data_type).open_reader(data_dir)
     dataset = AsrDataset(utterances, recognizer.tokenizer, None, fill=None, seed=0, reader=reader)

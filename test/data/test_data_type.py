@@ -129,7 +129,7 @@ def test_what_is_missing_is_named_with_what_makes_it(tmp_path, data_type, table,
 def test_a_directory_without_utterances_is_named(tmp_path):
     data_dir = audio_sets.prepare(audio_sets.whole_files(tmp_path), "raw")
     (data_dir / "wav.scp").write_text("")
-    with pytest.raises(InputError, match="set_raw/wav.scp: the table contains no utterances$"):
+    with pytest.raises(InputError, match="set_raw/wav.scp contains no utterances$"):
         load(data_dir, "raw")
 
 

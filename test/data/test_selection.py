@@ -14,9 +14,9 @@ from moeasr.labels import Labels
 
 def reason(folder: Path, num_frames: int, text: str) -> str | None:
     """Return the reason why one utterance is left out; None if it is kept."""
-    folder = make_dir(folder, {"u": (num_frames, text)})
+    folder = make_dir(folder, {"kept": (40, "a"), "u": (num_frames, text)})
     utterances, skipped = load_utterances(folder, Letters(), quarter, LIMITS)
-    assert len(utterances) + len(skipped) == 1
+    assert len(utterances) + len(skipped) == 2
     return skipped[0].reason if skipped else None
 
 
@@ -48,8 +48,9 @@ def test_why_an_utterance_is_left_out(
 def test_nothing_left_after_subsampling_is_a_reason_of_its_own(tmp_path: Path) -> None:
     make_dir(tmp_path, {"u": (3, "")})
     limits = LengthLimits(min_frames=0)
-    _, skipped = load_utterances(tmp_path, None, quarter, limits)
-    assert skipped[0].reason == "its 3 frames leave no frame after subsampling"
+    reason = "its 3 frames leave no frame after subsampling"
+    with pytest.raises(InputError, match=f"contains no usable utterance: u: {reason}$"):
+        load_utterances(tmp_path, None, quarter, limits)
 
 
 def test_text_without_features_and_features_without_text_are_listed(

@@ -46,7 +46,8 @@ def test_segments_name_their_recordings_entry_and_times(
     with pytest.raises(InputError, match=r"recording rec3 of utterance u3 is not in .*wav.scp"):
         open_utterances(wav_scp, segments)
     segments.write_text("")
-    assert len(open_utterances(wav_scp, segments)) == 0
+    with pytest.raises(InputError, match="segments contains no utterances$"):
+        open_utterances(wav_scp, segments)
 
 
 def test_other_spaces_than_plain_ones_belong_to_names(tmp_path: Path) -> None:

@@ -35,7 +35,5 @@ def test_the_first_utterances_are_taken(recognizer, dev_dir):
 def test_a_missing_transcript_is_named(recognizer, dev_dir, tmp_path):
     data = shutil.copytree(dev_dir, tmp_path / "dev")
     (data / "text").write_text("u1 a\nu3 a\n")
-    with pytest.raises(
-        InputError, match="text has no transcript of utterance u2; run utils/fix_data_dir.sh"
-    ):
+    with pytest.raises(InputError, match="text has no line for utterance u2; .*fix_data_dir.sh"):
         read_dev_set(data, recognizer, max_utts=10)

@@ -171,7 +171,7 @@ def test_a_fault_leaves_the_target_alone(source, tmp_path):
         ("text", None, "no such file .*source/text"),
         ("wav.scp", None, "no such file .*source/wav.scp"),
         ("text", "a-1 ONE\nb-1 TWO\n", "source/text has no line for utterance a-2; to remove"),
-        ("wav.scp", "", "source/wav.scp: the table contains no utterances$"),
+        ("wav.scp", "", "source/wav.scp contains no utterances$"),
         ("utt2spk", "a-1 a\nb-1 b\n", "source/utt2spk has no line for utterance a-2"),
     ],
 )

@@ -84,7 +84,9 @@ def test_sets_of_other_features_or_of_nothing_are_refused(tmp_path, recognizer):
         read_batches(recognizer, other, batch_frames=100)
     empty = write_dir(tmp_path / "empty", utts)
     (empty / "text").write_text("v a\n")
-    with pytest.raises(InputError, match="empty has no usable utterance"):
+    with pytest.raises(
+        InputError, match="empty contains no usable utterance: u: it has no transcript$"
+    ):
         read_batches(recognizer, empty, batch_frames=100)
 
 

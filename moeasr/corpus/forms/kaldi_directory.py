@@ -6,7 +6,7 @@ from moeasr.audio.ark import archive_place
 from moeasr.corpus.forms.form import Form, Item
 from moeasr.corpus.forms.source_files import group_by_set, locate, set_directories
 from moeasr.datadir.table import Table
-from moeasr.datadir.utterances import Utterance, open_utterances
+from moeasr.datadir.utterances import Utterance, open_recordings
 from moeasr.errors import InputError
 
 
@@ -48,8 +48,7 @@ def _read_directory(data: Path, root: Path) -> list[Item]:
     for name in ("text", "utt2spk"):
         if not (data / name).is_file():
             raise InputError(f"{data / name} does not exist; it is required beside wav.scp")
-    segments = data / "segments"
-    utterances = open_utterances(data / "wav.scp", segments if segments.is_file() else None)
+    utterances = open_recordings(data)
     names = ("text", "utt2spk", *(["utt2lang"] if (data / "utt2lang").is_file() else []))
     columns = {name: dict(Table(data / name).items()) for name in names}
     items = []
