@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from moeasr.bin import run
-from moeasr.parser import suggestion
+from moeasr.errors import did_you_mean
 from moeasr.version import describe_version
 
 BIN = Path(__file__).parent / "bin"
@@ -75,7 +75,7 @@ def main() -> None:
     names = entry_names()
     name = arguments[0].replace("-", "_")
     if name not in names:
-        nearest = suggestion(_spoken(name), map(_spoken, names))
+        nearest = did_you_mean(_spoken(name), map(_spoken, names))
         error = f"there is no command '{arguments[0]}'{nearest}"
         sys.exit(f"moeasr: {error} (moeasr --help lists the commands)")
     sys.argv = [f"moeasr {_spoken(name)}", *arguments[1:]]

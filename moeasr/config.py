@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union
 
 from moeasr.config_roles import key_of
-from moeasr.errors import InputError
-from moeasr.families import did_you_mean, is_import_path, look_up
+from moeasr.errors import InputError, did_you_mean
+from moeasr.families import is_import_path, look_up
 from moeasr.logs import get_logger
 from moeasr.yaml_text import YamlError, parse_yaml, yaml_of
 

@@ -1,9 +1,11 @@
-"""The exception that reports bad input in one sentence, and descriptions of unforeseen errors."""
+"""The exception that reports bad input in one sentence, and parts of such sentences."""
 
+import difflib
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 class InputError(ValueError):
@@ -46,6 +48,12 @@ def describe(error: BaseException) -> str:
     return (
         f"{text} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else text
     )
+
+
+def did_you_mean(name: Any, known: Iterable[str]) -> str:
+    """Return `; did you mean 'x'?` with the known name closest to `name`, or an empty text."""
+    close = difflib.get_close_matches(str(name), list(known), n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 @contextmanager

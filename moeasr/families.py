@@ -5,12 +5,11 @@ config may give an import path such as `my_package.MyRouter` or `my_package.rout
 that a user's own component needs no change of this package.
 """
 
-import difflib
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from moeasr.errors import InputError
+from moeasr.errors import InputError, did_you_mean
 
 MemberT = TypeVar("MemberT")
 
@@ -46,12 +45,6 @@ def is_import_path(name: str) -> bool:
     """Return whether a text has the form `package.Name` or `package.module.Name`."""
     parts = name.split(".")
     return len(parts) > 1 and all(part.isidentifier() for part in parts)
-
-
-def did_you_mean(name: Any, known: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?` with the known name closest to `name`, or an empty text."""
-    close = difflib.get_close_matches(str(name), list(known), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def _import(path: str) -> Any:

@@ -1,4 +1,4 @@
-"""Ranges of the numbers that users give: processes, threads, seconds and seeds."""
+"""Ranges of the numbers that users give as options."""
 
 import argparse
 import os
@@ -11,6 +11,12 @@ MAX_SEED = 2**63 - 1
 TIMEOUT_SEC = 1800
 """Default of the longest time that a process of a training waits for the others."""
 MAX_TIMEOUT_SEC = 10**6
+
+MAX_COUNT = 10**8
+MIN_VOCAB_SIZE = 4
+"""Smallest vocabulary: three special units and one other."""
+MIN_MEL_BINS = 7
+"""Smallest number of filters of which the two convolutions of the front end leave one bin."""
 
 
 def max_processes() -> int:
@@ -35,6 +41,21 @@ def num_processes(text: str) -> int:
 def seed(text: str) -> int:
     """Convert the text of an option to a seed, for `type` of argparse."""
     return _whole_number(text, 0, MAX_SEED)
+
+
+def count(text: str) -> int:
+    """Convert the text of an option to a number of things, for `type` of argparse."""
+    return _whole_number(text, 1, MAX_COUNT)
+
+
+def vocab_size(text: str) -> int:
+    """Convert the text of an option to a number of units, for `type` of argparse."""
+    return _whole_number(text, MIN_VOCAB_SIZE, MAX_COUNT)
+
+
+def num_mel_bins(text: str) -> int:
+    """Convert the text of an option to a number of mel bins, for `type` of argparse."""
+    return _whole_number(text, MIN_MEL_BINS, MAX_COUNT)
 
 
 def num_seconds(text: str) -> int:

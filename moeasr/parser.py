@@ -1,11 +1,12 @@
 """The command-line parser of all entry points, which suggests the option that was meant."""
 
 import argparse
-import difflib
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NoReturn
+
+from moeasr.errors import did_you_mean
 
 
 class Parser(argparse.ArgumentParser):
@@ -29,7 +30,7 @@ class Parser(argparse.ArgumentParser):
         """Print one line to standard error and exit with status 2."""
         unknown = self._unknown_option()
         if unknown is not None:
-            nearest = suggestion(unknown, self._option_string_actions)
+            nearest = did_you_mean(unknown, self._option_string_actions)
             message = f"unknown option {unknown}{nearest} (--help lists all options)"
         self.exit(2, f"{self.prog}: error: {message}\n")
 
@@ -50,9 +51,3 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return "; did you mean X?" with the known name that is most like `name`, or nothing."""
-    nearest = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {nearest[0]}?" if nearest else ""

@@ -73,7 +73,11 @@ def test_an_entry_may_be_written_with_dashes(monkeypatch, capsys, name):
 
 @pytest.mark.parametrize(
     ("name", "nearest"),
-    [("fly", ""), ("trian", "; did you mean train?"), ("make_dikt", "; did you mean make-dict?")],
+    [
+        ("fly", ""),
+        ("trian", "; did you mean 'train'?"),
+        ("make_dikt", "; did you mean 'make-dict'?"),
+    ],
 )
 def test_an_unknown_entry_is_one_sentence(monkeypatch, capsys, name, nearest):
     with pytest.raises(SystemExit) as ended:

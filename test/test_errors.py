@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from moeasr.errors import InputError, describe, naming
+from moeasr.errors import InputError, describe, did_you_mean, naming
 
 
 def test_an_error_is_described_by_its_kind_its_text_and_the_place_that_raised_it():
@@ -16,6 +16,11 @@ def test_an_error_is_described_by_its_kind_its_text_and_the_place_that_raised_it
     assert sentence.endswith(f"({raised.path.name}, line {raised.lineno + 1})")
     assert raised.path.name == "decoder.py"
     assert describe(ValueError("two\nlines")) == "ValueError: two lines"
+
+
+def test_the_nearest_name_is_suggested_if_there_is_one():
+    assert did_you_mean("trian", ["train", "decode"]) == "; did you mean 'train'?"
+    assert did_you_mean("fly", ["train", "decode"]) == ""
 
 
 def test_an_unforeseen_error_names_the_subject_and_others_stay_as_they_are():

@@ -8,8 +8,7 @@ import numpy as np
 
 from moeasr.config import from_mapping, to_mapping
 from moeasr.config_bases import merge
-from moeasr.errors import InputError
-from moeasr.families import did_you_mean
+from moeasr.errors import InputError, did_you_mean
 from moeasr.options import field_names, given_fields
 
 ConfigT = TypeVar("ConfigT")

@@ -33,7 +33,7 @@ def command_notice(table: str | Path, entries: Iterable[tuple[str, str]]) -> str
         if entry.endswith("|") and _runs_shell(entry, programs):
             return (
                 f"{table}: reading this table runs shell commands, the first one for {key}: "
-                f"`{entry.removesuffix('|').strip()}` (--no-commands forbids them)"
+                f"`{entry.removesuffix('|').strip()}` (to forbid them, set MOEASR_NO_COMMANDS=1)"
             )
     return None
 

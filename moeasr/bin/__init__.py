@@ -2,6 +2,7 @@
 
 import io
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable
@@ -60,6 +61,18 @@ def run(main: Callable[[], None]) -> None:
         with suppress(OSError):
             sys.stdout.flush()
         os._exit(128 + signal.SIGTERM)  # does not wait for threads, which may wait for programs
+
+
+def typed_command(name: str, argv: list[str] | None) -> str:
+    """Return the command line that makes the same call of an entry point again.
+
+    Args:
+        name: Name of its module.
+        argv: The arguments of its `main`; None are those of the process.
+    """
+    return shlex.join(
+        ["python3", "-m", f"moeasr.bin.{name}", *(sys.argv[1:] if argv is None else argv)]
+    )
 
 
 def _end(program: str, sentence: str, kind: Kind = "failed") -> NoReturn:

@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 
 from moeasr.bin import run
+from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.kaldi.speak import speaking_as
 from moeasr.parser import Parser
 
@@ -28,6 +29,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("target", type=Path, help="data directory to write")
     parser.add_argument("sources", type=Path, nargs="+", help="data directories to merge")
+    add_no_commands_option(parser)
     return parser
 
 

@@ -9,11 +9,9 @@ the directory OUT/MODE, or OUT/MODE_chunkC when decoding in chunks of C encoder 
 """
 
 import argparse
-import shlex
-import sys
 from pathlib import Path
 
-from moeasr.bin import run
+from moeasr.bin import run, typed_command
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.bin.option_groups.recognition import (
     MODES,
@@ -97,7 +95,7 @@ def main(argv: list[str] | None = None) -> None:
         "data_dir": args.data_dir,
         "batch_frames": args.batch_frames,
         "decode_commit": describe_commit(),
-        "command": shlex.join(["python3", "-m", "moeasr.bin.decode", *(argv or sys.argv[1:])]),
+        "command": typed_command("decode", argv),
     }
     results = []
     for mode in modes:

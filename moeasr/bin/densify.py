@@ -10,11 +10,11 @@ Prints how much the outputs of the model changed. Experts trained from scratch c
 """
 
 import argparse
-import shlex
-import sys
 
-from moeasr.bin import run
+from moeasr.bin import run, typed_command
+from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.errors import InputError
+from moeasr.limits import count
 from moeasr.parser import Parser
 from moeasr.plurals import counted
 
@@ -48,7 +48,8 @@ def get_parser() -> argparse.ArgumentParser:
         "number of utterances, the longest ones, on which the outputs of both models are compared "
         "(default: %(default)s)"
     )
-    add("--num-utts", type=int, default=8, metavar="N", help=text)
+    add("--num-utts", type=count, default=8, metavar="N", help=text)
+    add_no_commands_option(parser)
     return parser
 
 
@@ -67,8 +68,6 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.report.conversion import change_lines, speech_inputs
 
     setup_logging()
-    if args.num_utts < 1:
-        raise InputError(f"`--num-utts` must be at least 1, but is {args.num_utts}")
     args.checkpoint = str(checkpoint.find_file(args.checkpoint))
     trained = Recognizer.from_checkpoint(args.checkpoint)
     if not trained.model.moe_layers():
@@ -90,7 +89,7 @@ def main(argv: list[str] | None = None) -> None:
         checkpoint.load(args.checkpoint),
         config,
         done=f"densified by {args.method}",
-        command=shlex.join(["python3", "-m", "moeasr.bin.densify", *(argv or sys.argv[1:])]),
+        command=typed_command("densify", argv),
         origin={"densified_from": origin},
     )
     weights = dense.state_dict()  # stays in float32

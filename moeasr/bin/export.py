@@ -18,7 +18,7 @@ from pathlib import Path
 from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.decode.fusion.config import FusionConfig
-from moeasr.errors import InputError
+from moeasr.limits import count
 from moeasr.options import add_options, given_options, with_given
 from moeasr.parser import Parser
 
@@ -60,8 +60,9 @@ def get_parser() -> argparse.ArgumentParser:
     )
     add(
         "--max-utts",
-        type=int,
+        type=count,
         default=200,
+        metavar="N",
         help="number of utterances to compare, the first ones of the set (default: %(default)s)",
     )
     add(
@@ -95,8 +96,6 @@ def main(argv: list[str] | None = None) -> None:
     setup_logging()
     for package in ("onnx", "onnxscript", "onnxruntime"):
         import_optional(package)
-    if args.max_utts < 1:
-        raise InputError(f"--max-utts must be at least 1, but is {args.max_utts}")
     sizes = None
     if not args.offline_only:
         sizes = ChunkSizes(chunk_size=args.chunk_size, num_left_chunks=args.num_left_chunks)

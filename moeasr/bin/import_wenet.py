@@ -11,10 +11,8 @@ written.
 """
 
 import argparse
-import shlex
-import sys
 
-from moeasr.bin import run
+from moeasr.bin import run, typed_command
 from moeasr.parser import Parser
 
 EPILOG = """example:
@@ -69,7 +67,7 @@ def main(argv: list[str] | None = None) -> None:
         config_path=model_dir.resolve().name,
         overrides=[],
         seed=0,
-        command=shlex.join(["python3", "-m", "moeasr.bin.import_wenet", *(argv or sys.argv[1:])]),
+        command=typed_command("import_wenet", argv),
     )
     content["info"]["imported_from"] = {
         "toolkit": "WeNet",

@@ -96,7 +96,8 @@ def _check_program(name: str, is_module: bool) -> None:
                 return
     if not is_module and Path(name).is_file():
         return
-    names = [info.name for info in pkgutil.iter_modules(entry_points.__path__)]
+    modules = pkgutil.iter_modules(entry_points.__path__)
+    names = [module.name for module in modules if not module.ispkg]
     nearest = difflib.get_close_matches(name.rpartition(".")[2], names, n=1)
     meant = f"; did you mean -m moeasr.bin.{nearest[0]}?" if nearest else ""
     raise InputError(f"there is no {'module' if is_module else 'file'} '{name}'{meant}")

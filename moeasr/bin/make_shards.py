@@ -15,10 +15,9 @@ from pathlib import Path
 
 from moeasr.bin import run
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
-from moeasr.errors import InputError
 from moeasr.kaldi.speak import detail, speaking_as
 from moeasr.kaldi.summary import describe_set
-from moeasr.limits import num_processes, seed
+from moeasr.limits import count, num_processes, seed
 from moeasr.parser import Parser
 from moeasr.plurals import counted
 
@@ -40,7 +39,7 @@ def get_parser() -> argparse.ArgumentParser:
     text = "filter-bank settings as YAML, which determine the numbers of frames"
     add("--fbank-config", required=True, metavar="FILE", help=text)
     text = "utterances per shard (default: %(default)s)"
-    add("--num-utts-per-shard", type=int, default=1000, metavar="N", help=text)
+    add("--num-utts-per-shard", type=count, default=1000, metavar="N", help=text)
     add(
         "--seed",
         type=seed,
@@ -72,10 +71,6 @@ def main(argv: list[str] | None = None) -> None:
     # As in make_fbank, because the number of threads affects rounding in resampling.
     torch.set_num_threads(1)
     with speaking_as(args.script) as say:
-        if args.num_utts_per_shard < 1:
-            raise InputError(
-                f"--num-utts-per-shard must be at least 1, but is {args.num_utts_per_shard}"
-            )
         config = load_fbank_config(args.fbank_config)
         utterances = find_data_type("raw").open(args.data_dir)
         prefix = args.shard_dir.resolve() / args.data_dir.name  # shards.scp contains absolute paths

@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 
 from moeasr.bin import run
+from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.kaldi.speak import speaking_as
 from moeasr.parser import Parser
 
@@ -47,6 +48,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("source", type=Path, help="data directory to copy")
     parser.add_argument("target", type=Path, help="data directory to write")
+    add_no_commands_option(parser)
     return parser
 
 

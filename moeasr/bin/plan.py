@@ -15,10 +15,10 @@ import math
 
 from moeasr.bin import run
 from moeasr.errors import InputError
+from moeasr.limits import count, num_mel_bins, vocab_size
 from moeasr.parser import Parser
 from moeasr.strict_json import to_json
 
-MAX_SIZE = 100_000_000
 EPILOG = """example:
   moeasr plan --config conf/u2pp_moe.yaml --gpus 64 --hours 10000 --gpu-memory-gb 80 --tflops 100"""
 
@@ -30,7 +30,7 @@ def get_parser() -> argparse.ArgumentParser:
     add("--config", required=True, metavar="YAML", help="config of the experiment")
     text = "new value V of the key A.B in the config (repeatable)"
     add("--set", action="append", default=[], metavar="A.B=V", help=text)
-    add("--gpus", type=int, required=True, metavar="N", help="number of GPUs")
+    add("--gpus", type=count, required=True, metavar="N", help="number of GPUs")
     text = "audio of an epoch in hours, including copies at other speeds"
     add("--hours", type=float, required=True, metavar="H", help=text)
     text = "memory of a GPU in 10^9 bytes; prints whether the training fits (default: none)"
@@ -45,9 +45,9 @@ def get_parser() -> argparse.ArgumentParser:
     text = "tokens per second of audio (default: %(default)s)"
     add("--tokens-per-sec", type=float, default=12.0, metavar="X", help=text)
     text = "number of output units of the model (default: %(default)s)"
-    add("--vocab-size", type=int, default=5000, metavar="V", help=text)
+    add("--vocab-size", type=vocab_size, default=5000, metavar="V", help=text)
     text = "number of mel bins of the features (default: %(default)s)"
-    add("--num-mel-bins", type=int, default=80, metavar="F", help=text)
+    add("--num-mel-bins", type=num_mel_bins, default=80, metavar="F", help=text)
     add("--json", action="store_true", help="print the plan as JSON, with all sizes in bytes")
     return parser
 
@@ -80,12 +80,6 @@ def main(argv: list[str] | None = None) -> None:
 
 def _check(args: argparse.Namespace) -> None:
     """Raise `InputError` if the value of an option is out of range."""
-    for name, least in (("gpus", 1), ("vocab_size", 4), ("num_mel_bins", 7)):
-        value = getattr(args, name)
-        if not least <= value <= MAX_SIZE:
-            raise InputError(
-                f"--{name.replace('_', '-')} must be between {least} and {MAX_SIZE}, but is {value}"
-            )
     names = ("hours", "gpu_memory_gb", "throughput", "tflops", "utterance_sec", "tokens_per_sec")
     for name in names:
         value = getattr(args, name)

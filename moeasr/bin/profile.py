@@ -7,15 +7,13 @@ not. A router or feed-forward of your own is counted if it has the method `macs_
 """
 
 import argparse
-import shlex
-import sys
 
-from moeasr.bin import run
+from moeasr.bin import run, typed_command
 from moeasr.errors import InputError
+from moeasr.limits import num_mel_bins, vocab_size
 from moeasr.parser import Parser
 from moeasr.strict_json import to_json
 
-MAX_SIZE = 100_000_000
 EPILOG = """examples:
   moeasr profile --config conf/u2pp_moe.yaml --out cost.json
   moeasr profile --config conf/dense.yaml conf/shared_moe.yaml"""
@@ -31,9 +29,9 @@ def get_parser() -> argparse.ArgumentParser:
     text = "new value V of the key A.B in all configs (repeatable)"
     add("--set", action="append", default=[], metavar="A.B=V", help=text)
     text = "number of output units of the model; only with --config (default: 31)"
-    add("--vocab-size", type=int, metavar="V", help=text)
+    add("--vocab-size", type=vocab_size, metavar="V", help=text)
     text = "number of mel bins of the features; only with --config (default: 80)"
-    add("--num-mel-bins", type=int, metavar="F", help=text)
+    add("--num-mel-bins", type=num_mel_bins, metavar="F", help=text)
     text = "duration of the utterance (default: %(default)s)"
     add("--utterance-sec", type=float, default=10.0, metavar="SEC", help=text)
     text = "length of the scored hypothesis, tokens per second of audio (default: %(default)s)"
@@ -82,7 +80,6 @@ def main(argv: list[str] | None = None) -> None:
     for line in uncounted_lines(cost for parts in costs.values() for cost in parts):
         print(line)
     if args.out:
-        argv = sys.argv[1:] if argv is None else argv
         ((source, model),) = models.items()
         facts = {
             "source": source,
@@ -91,7 +88,7 @@ def main(argv: list[str] | None = None) -> None:
             "vocab_size": model.vocab_size,
             **workload,
             "commit": describe_commit(),
-            "command": shlex.join(["python3", "-m", "moeasr.bin.profile", *argv]),
+            "command": typed_command("profile", argv),
         }
         record = {**cost_record(costs[source]), **facts}
         with atomic_path(args.out) as temporary:
@@ -100,16 +97,10 @@ def main(argv: list[str] | None = None) -> None:
 
 def _check(args: argparse.Namespace) -> None:
     """Raise `InputError` if options contradict each other or a value is out of range."""
-    for name, value, least in (
-        ("--vocab-size", args.vocab_size, 4),  # three special units and one other
-        ("--num-mel-bins", args.num_mel_bins, 7),  # the minimum of the subsampling
-    ):
-        if value is not None and args.checkpoint:
-            raise InputError(f"{name} requires --config; a checkpoint has its own value")
-        if value is not None and value < least:
-            raise InputError(f"{name} must be at least {least}, but is {value}")
-        if value is not None and value > MAX_SIZE:
-            raise InputError(f"{name} must be at most {MAX_SIZE}, but is {value}")
+    for name in ("vocab_size", "num_mel_bins"):
+        if args.checkpoint and getattr(args, name) is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise InputError(f"{option} requires --config; a checkpoint has its own value")
     if args.set and args.checkpoint:
         raise InputError("--set requires --config; a checkpoint has its own config")
     if args.out and args.config and len(args.config) > 1:

@@ -11,10 +11,9 @@ use it as `init.model` of a new one.
 """
 
 import argparse
-import shlex
-import sys
 
-from moeasr.bin import run
+from moeasr.bin import run, typed_command
+from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.errors import InputError
 from moeasr.parser import Parser
 from moeasr.plurals import counted
@@ -42,6 +41,7 @@ def get_parser() -> argparse.ArgumentParser:
     what.add_argument("--merge-experts", type=int, metavar="N", help=text)
     text = "data directory, such as dev, with text and features or audio, to count the experts"
     add("--data-dir", metavar="DIR", help=text)
+    add_no_commands_option(parser)
     return parser
 
 
@@ -98,7 +98,7 @@ def main(argv: list[str] | None = None) -> None:
         checkpoint.load(args.checkpoint),
         plan.config,
         done=done,
-        command=shlex.join(["python3", "-m", "moeasr.bin.prune", *(argv or sys.argv[1:])]),
+        command=typed_command("prune", argv),
         origin={"pruned_from": {"checkpoint": args.checkpoint, "info": dict(trained.info)}},
     )
     metadata["info"] |= {} if pruned_labels is None else {"pruned_labels": pruned_labels}

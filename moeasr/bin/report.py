@@ -13,17 +13,14 @@ in dB) of the data directory. All of them are optional.
 
 import argparse
 import itertools
-import shlex
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-from moeasr.bin import run
+from moeasr.bin import run, typed_command
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.errors import InputError
-from moeasr.limits import num_processes
+from moeasr.limits import count, num_processes
 from moeasr.parser import Parser
-from moeasr.ranges import check_size
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -48,7 +45,7 @@ def get_parser() -> argparse.ArgumentParser:
     text += "the most errors, a typical one and the longest one without errors)"
     add("--utterance", action="append", default=[], metavar="ID", help=text)
     text = "permutations of the labels in each significance test (default: %(default)s)"
-    add("--num-permutations", type=int, default=200, metavar="N", help=text)
+    add("--num-permutations", type=count, default=200, metavar="N", help=text)
     text = "feature frames per batch (default: %(default)s)"
     add("--batch-frames", type=int, default=12000, metavar="N", help=text)
     add("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
@@ -64,7 +61,6 @@ def main(argv: list[str] | None = None) -> None:
     out = Path(args.out or Path(args.exp_dir[0], "report.html"))
     if out.suffix != ".html":
         raise InputError(f"--out must end with .html, but is {out}")
-    check_size("--num-permutations", args.num_permutations)
     if len(set(args.exp_dir)) < len(args.exp_dir):
         raise InputError("--exp-dir names the same experiment twice")
     data_dirs = args.data_dir or [None]
@@ -100,9 +96,8 @@ def main(argv: list[str] | None = None) -> None:
     if unknown:
         raise InputError(f"no data set of this report has a usable utterance {min(unknown)}")
     compared = compare_reports(reports) if len(reports) > 1 else []
-    argv = sys.argv[1:] if argv is None else argv
     facts = {
-        "command": shlex.join(["python3", "-m", "moeasr.bin.report", *argv]),
+        "command": typed_command("report", argv),
         "commit": describe_commit(),
     }
     contents = {

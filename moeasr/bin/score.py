@@ -8,12 +8,10 @@ Reads hypotheses from DIR/MODE/text for each decoding mode, and writes to DIR/MO
 """
 
 import argparse
-import shlex
-import sys
 
-from moeasr.bin import run
+from moeasr.bin import run, typed_command
 from moeasr.kaldi.speak import detail
-from moeasr.limits import seed
+from moeasr.limits import count, seed
 from moeasr.parser import Parser
 
 LEGEND = (
@@ -61,7 +59,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--num-resamples",
-        type=int,
+        type=count,
         default=10_000,
         metavar="N",
         help="number of bootstrap samples for the interval (default: %(default)s)",
@@ -81,8 +79,6 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.score.staleness import stale_reason
     from moeasr.text.characters import read_non_lang_syms
 
-    if args.num_resamples < 1:
-        raise InputError(f"--num-resamples must be at least 1, but is {args.num_resamples}")
     setup_logging()
     options = ScoreOptions(
         missing=args.mode,
@@ -91,9 +87,7 @@ def main(argv: list[str] | None = None) -> None:
         num_resamples=args.num_resamples,
         seed=args.seed,
     )
-    command = shlex.join(
-        ["python", "-m", "moeasr.bin.score", *(sys.argv[1:] if argv is None else argv)]
-    )
+    command = typed_command("score", argv)
     references = References.read(args.data_dir)
     detail(print, LEGEND)  # recipes omit it, because they print a table with its own legend
     mode_dirs = find_mode_dirs(args.decode_dir)

@@ -12,12 +12,10 @@ features, and the latencies of the first partial and the final results.
 
 import argparse
 import dataclasses
-import shlex
-import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from moeasr.bin import run
+from moeasr.bin import run, typed_command
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.bin.option_groups.recognition import (
     add_mode_option,
@@ -60,7 +58,7 @@ def main(argv: list[str] | None = None) -> None:
     endpoint = endpoint_config(args)
     config, given = decode_config(args, DEFAULTS)
     if args.simulate:
-        command = shlex.join(["python3", "-m", "moeasr.bin.stream", *(argv or sys.argv[1:])])
+        command = typed_command("stream", argv)
         _simulate(args, config, given, command)
         return
 

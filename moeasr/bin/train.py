@@ -7,12 +7,10 @@ batches, dropout, augmentation, SpecAugment and `train:` may be changed, which p
 """
 
 import argparse
-import shlex
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from moeasr.bin import run
+from moeasr.bin import run, typed_command
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.bin.option_groups.processes import add_process_options
 from moeasr.limits import seed
@@ -95,7 +93,7 @@ def main(argv: list[str] | None = None) -> None:
         cmvn=args.cmvn,
         exp_dir=args.exp_dir,
         seed=args.seed,
-        command=shlex.join(["python3", "-m", "moeasr.bin.train", *(argv or sys.argv[1:])]),
+        command=typed_command("train", argv),
     )
     with ExitStack() as stack:
         stack.enter_context(distributed.process_group(device.type, args.timeout_sec))

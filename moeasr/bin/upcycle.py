@@ -6,12 +6,11 @@ Prints how much the outputs changed.
 """
 
 import argparse
-import shlex
-import sys
 
-from moeasr.bin import run
+from moeasr.bin import run, typed_command
+from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.errors import InputError
-from moeasr.limits import seed
+from moeasr.limits import count, seed
 from moeasr.parser import Parser
 from moeasr.plurals import counted
 
@@ -51,7 +50,8 @@ def get_parser() -> argparse.ArgumentParser:
     )
     add("--data-dir", metavar="DIR", help=text)
     text = "number of utterances on which both models are compared (default: %(default)s)"
-    add("--num-utts", type=int, default=8, metavar="N", help=text)
+    add("--num-utts", type=count, default=8, metavar="N", help=text)
+    add_no_commands_option(parser)
     return parser
 
 
@@ -74,8 +74,6 @@ def main(argv: list[str] | None = None) -> None:
     from moeasr.seed import seed_all
 
     setup_logging()
-    if args.num_utts < 1:
-        raise InputError(f"`--num-utts` must be at least 1, but is {args.num_utts}")
     config = load_experiment(args.config, args.set)
     args.checkpoint = str(checkpoint.find_file(args.checkpoint))
     dense = Recognizer.from_checkpoint(args.checkpoint)
@@ -93,7 +91,7 @@ def main(argv: list[str] | None = None) -> None:
         where, utterances = args.data_dir, speech_inputs(args.data_dir, upcycled)
     inputs = list(islice(utterances, args.num_utts))
 
-    command = shlex.join(["python3", "-m", "moeasr.bin.upcycle", *(argv or sys.argv[1:])])
+    command = typed_command("upcycle", argv)
     content = checkpoint_metadata(
         config,
         dense.tokenizer,

@@ -10,11 +10,9 @@ the coefficient of variation (CV) of the loads, and the number of dead experts, 
 """
 
 import argparse
-import shlex
-import sys
 from pathlib import Path
 
-from moeasr.bin import run
+from moeasr.bin import run, typed_command
 from moeasr.bin.option_groups.no_commands import add_no_commands_option
 from moeasr.errors import InputError
 from moeasr.limits import num_processes
@@ -82,7 +80,6 @@ def main(argv: list[str] | None = None) -> None:
         lines.append(f"{num_shared} of {len(shared)} layers have a shared expert for all frames")
     print("\n".join([*lines, "", LEGEND]))
     if args.out_dir is not None:
-        argv = sys.argv[1:] if argv is None else argv
         facts = {
             "checkpoint": args.checkpoint,
             "set": Path(args.data_dir).resolve().name,
@@ -94,7 +91,7 @@ def main(argv: list[str] | None = None) -> None:
             "commit": recognizer.info.get("commit", "unknown"),
             "usage_commit": describe_commit(),
             "device": str(recognizer.device),
-            "command": shlex.join(["python3", "-m", "moeasr.bin.usage", *argv]),
+            "command": typed_command("usage", argv),
         }
         write_usage(layers, facts, args.out_dir, args.plot)
 

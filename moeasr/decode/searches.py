@@ -18,8 +18,8 @@ from moeasr.decode.live.first_pass import FirstPass
 from moeasr.decode.required_heads import require_heads, trained_heads
 from moeasr.decode.rescoring import attention_rescoring
 from moeasr.decode.step_scorer import DecoderScorer, WeightedScorer
-from moeasr.errors import InputError
-from moeasr.families import did_you_mean, is_import_path, look_up
+from moeasr.errors import InputError, did_you_mean
+from moeasr.families import is_import_path, look_up
 from moeasr.models.asr import AsrModel
 
 NBest = list[list[Hypothesis]]

@@ -15,8 +15,7 @@ from moeasr.deploy.networks import DecoderNetwork, Encoded
 from moeasr.deploy.phrase_scorer import PhraseScorer
 from moeasr.deploy.prefix_search import MAX_UNDECIDED, PrefixSearch
 from moeasr.deploy.viterbi import align
-from moeasr.errors import InputError
-from moeasr.families import did_you_mean
+from moeasr.errors import InputError, did_you_mean
 
 
 class FolderMode(NamedTuple):

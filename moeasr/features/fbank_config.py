@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from moeasr.errors import InputError
-
-MIN_MEL_BINS = 7
-"""Smallest number of filters of which the two convolutions of the front end leave one bin."""
+from moeasr.limits import MIN_MEL_BINS
 
 
 @dataclass(frozen=True, kw_only=True)

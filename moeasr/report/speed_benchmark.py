@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from moeasr.errors import InputError
+from moeasr.limits import MIN_VOCAB_SIZE
 from moeasr.models.asr import AsrModel
 from moeasr.models.build import build_model, count_params
 from moeasr.models.config import ModelConfig
@@ -77,7 +78,8 @@ class Workload:
                 f"--utterance-sec must be between 0.2 and 3600, but is {self.utterance_sec}"
             )
         for name in ("chunk_size", "num_left_chunks", "vocab_size", "train_utts", "num_rounds"):
-            least = {"num_left_chunks": -1, "train_utts": 0, "vocab_size": 2}.get(name, 1)
+            leasts = {"num_left_chunks": -1, "train_utts": 0, "vocab_size": MIN_VOCAB_SIZE}
+            least = leasts.get(name, 1)
             if getattr(self, name) < least:
                 option = f"--{name.replace('_', '-')}"
                 raise InputError(f"{option} must be at least {least}, but is {getattr(self, name)}")

@@ -20,7 +20,7 @@ def test_the_first_command_is_named(wav: str) -> None:
     entries = [("a", wav), ("b", " tr x y <b.wav | "), ("c", "head c.wav |")]
     assert command_notice("data/wav.scp", entries) == (
         "data/wav.scp: reading this table runs shell commands, the first one for b: "
-        "`tr x y <b.wav` (--no-commands forbids them)"
+        "`tr x y <b.wav` (to forbid them, set MOEASR_NO_COMMANDS=1)"
     )
 
 

@@ -48,7 +48,7 @@ def test_training_and_streaming_are_optional(tmp_path, capsys):
         (["--utterance-sec", "0"], "--utterance-sec must be between"),
         (["--chunk-size", "0"], "--chunk-size must be at least 1, but is 0"),
         (["--num-left-chunks", "-2"], "--num-left-chunks must be at least -1, but is -2"),
-        (["--vocab-size", "1"], "--vocab-size must be at least 2, but is 1"),
+        (["--vocab-size", "3"], "--vocab-size must be at least 4, but is 3"),
         (["--train-utts", "-1"], "--train-utts must be at least 0, but is -1"),
     ],
 )

@@ -187,7 +187,6 @@ def no_experts(moe_path, data_dir):
         (other_features, "`num_mel_bins` is 80"),
         (cut, r"moe\.pt cannot be read"),
         (no_experts, r"moe\.pt has no experts"),
-        (lambda *_: ("--num-utts", 0), "`--num-utts` must be at least 1"),
     ],
 )
 def test_invalid_input_is_refused_and_nothing_is_written(moe_path, data_dir, prepare, sentence):

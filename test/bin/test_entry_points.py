@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from moeasr.__main__ import entry_names
-from moeasr.limits import MAX_SEED, max_processes, num_processes
+from moeasr.limits import MAX_COUNT, MAX_SEED, max_processes, num_processes
 
 ENTRIES = entry_names()
 ROOT = Path(__file__).resolve().parents[2]
@@ -135,27 +135,28 @@ def test_no_warning_in_the_same_checkout_or_outside_of_checkouts(tmp_path):
         assert (done.returncode, done.stderr) == (0, "")
 
 
-COUNTS = {
-    "--nj": max_processes(),
-    "--num-threads": max_processes(),
-    "--num-workers": max_processes(),
-    "--seed": MAX_SEED,
+RANGES = {
+    **dict.fromkeys(("--nj", "--num-threads", "--num-workers"), (1, max_processes())),
+    **dict.fromkeys(("--max-utts", "--num-utts", "--num-utts-per-shard"), (1, MAX_COUNT)),
+    **dict.fromkeys(("--gpus", "--num-permutations", "--num-resamples"), (1, MAX_COUNT)),
+    "--num-mel-bins": (7, MAX_COUNT),
+    "--seed": (0, MAX_SEED),
 }
 
 
 def numbered_options():
-    """Yield the options of all entry points that count processes or threads or are a seed."""
+    """Yield the options of all entry points that are whole numbers of a range."""
     for entry in ENTRIES:
         parser = importlib.import_module(f"moeasr.bin.{entry}").get_parser()
         for action in parser._actions:
-            for name in COUNTS.keys() & action.option_strings:
+            for name in RANGES.keys() & action.option_strings:
                 yield pytest.param(parser, name, id=f"{entry} {name}")
 
 
 @pytest.mark.parametrize(("parser", "name"), list(numbered_options()))
 @pytest.mark.parametrize("value", ["-1", "least - 1", "most + 1", "1" + "0" * 30, "2.5", "two"])
 def test_counts_and_seeds_out_of_range_are_refused(parser, name, value, capsys):
-    least, most = 0 if name == "--seed" else 1, COUNTS[name]
+    least, most = RANGES[name]
     value = {"least - 1": str(least - 1), "most + 1": str(most + 1)}.get(value, value)
     with pytest.raises(SystemExit) as exited:
         parser.parse_args([name, value])

@@ -23,7 +23,6 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path, 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--max-utts", "0"], "--max-utts must be at least 1, but is 0"),
         (["--num-left-chunks", "-1"], "`num_left_chunks` must be at least 1 for a streaming"),
         (["--lm-weight", "0.5"], "`lm_weight` has no effect without `lm`"),
         ([], "checkpoint .*none does not exist"),

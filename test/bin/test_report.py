@@ -48,7 +48,6 @@ def test_the_first_experiment_holds_the_page_by_default(reported, tmp_path):
             ["--exp-dir", "x", "--exp-dir", "y", "--data-dir", "x"],
             "^--data-dir must be given once, or as many",
         ),
-        (["--num-permutations", "0"], "^`--num-permutations` must be at least 1, but is 0$"),
         (["--utterance", "z"], "^no data set of this report has a usable utterance z$"),
     ],
 )

@@ -236,7 +236,7 @@ def test_training_is_in_both_precisions_on_as_many_tokens_as_speech_has(monkeypa
         ({"num_rounds": 0}, "--num-rounds must be at least 1, but is 0"),
         ({"chunk_size": 0}, "--chunk-size must be at least 1, but is 0"),
         ({"num_left_chunks": -2}, "--num-left-chunks must be at least -1, but is -2"),
-        ({"vocab_size": 1}, "--vocab-size must be at least 2, but is 1"),
+        ({"vocab_size": 3}, "--vocab-size must be at least 4, but is 3"),
         ({"train_utts": -1}, "--train-utts must be at least 0, but is -1"),
     ],
 )

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from moeasr.config import read_flag
-from moeasr.errors import InputError
-from moeasr.families import did_you_mean
+from moeasr.errors import InputError, did_you_mean
 
 
 class Section:
