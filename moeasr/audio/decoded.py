@@ -2,7 +2,6 @@
 
 import io
 import os
-from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -51,19 +50,6 @@ def decode_bytes(content: bytes, name: str, channel: int | None = None) -> Decod
         InputError: The file is empty, truncated, not audio, or contains NaN or infinity.
     """
     return _decode(io.BytesIO(content), content[:HEAD_BYTES], name, channel=channel)
-
-
-def decode_file(path: str) -> DecodedAudio:
-    """Read an audio file. Its name is never taken for a command, even if it ends in `|`.
-
-    Raises:
-        InputError: The file is missing, empty, truncated, not audio, or contains NaN or infinity.
-    """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"audio file {path}: {error.strerror}") from None
-    return decode_bytes(content, path)
 
 
 def decode_segment(

@@ -6,7 +6,7 @@ from typing import BinaryIO, NamedTuple
 import soundfile
 import torch
 
-from moeasr.audio.decoded import DecodedAudio, decode_bytes, decode_file, decode_segment
+from moeasr.audio.decoded import DecodedAudio, decode_bytes, decode_segment
 
 
 class Audio(NamedTuple):
@@ -23,11 +23,6 @@ class Audio(NamedTuple):
 def read_audio_bytes(content: bytes, name: str, channel: int | None = None) -> Audio:
     """Decode a whole audio file that is already in memory, see `decode_bytes`."""
     return _with_tensor(decode_bytes(content, name, channel))
-
-
-def read_audio_file(path: str) -> Audio:
-    """Read an audio file, see `decode_file`."""
-    return _with_tensor(decode_file(path))
 
 
 def read_segment(

@@ -16,33 +16,6 @@ from moeasr.audio.samples import sample_range
 from moeasr.fields import SPACES
 
 
-def read_audio(
-    entry: str,
-    sample_rate_hz: int | None,
-    start_sec: float | None = None,
-    end_sec: float | None = None,
-) -> tuple[torch.Tensor, int]:
-    """Read audio, average its channels, and resample it.
-
-    Args:
-        entry: A path (WAV, FLAC, NIST SPHERE in PCM, or any other format that libsndfile reads), a
-            shell `command |`, or `file.ark:offset`.
-        sample_rate_hz: The rate to resample to, Hz; None keeps the rate of the recording.
-        start_sec: Start of the segment, seconds; None is the start of the recording.
-        end_sec: End of the segment, seconds; None or -1 is the end of the recording. It may lie up
-            to half a second after the end of the recording.
-
-    Returns:
-        (S,) float32 samples in [-1, 1], S > 0, and their rate in Hz.
-
-    Raises:
-        InputError: The audio is missing, empty, truncated or not audio, its command fails, or the
-            segment lies outside of the recording. The message names the entry.
-    """
-    waveform, rate_hz = RecordingReader().read(entry, start_sec, end_sec)
-    return resample(waveform, rate_hz, sample_rate_hz)
-
-
 class RecordingReader:
     """A reader of segments, at the sample rate of their recording.
 
@@ -65,7 +38,22 @@ class RecordingReader:
     def read(
         self, entry: str, start_sec: float | None = None, end_sec: float | None = None
     ) -> tuple[torch.Tensor, int]:
-        """Read a segment like `read_audio`, but without resampling."""
+        """Read a segment of a recording, or the whole recording.
+
+        Args:
+            entry: A path (WAV, FLAC, NIST SPHERE in PCM, or any other format that libsndfile
+                reads), a shell `command |`, or `file.ark:offset`.
+            start_sec: Start of the segment, seconds; None is the start of the recording.
+            end_sec: End of the segment, seconds; None or -1 is the end of the recording. It may lie
+                up to half a second after the end of the recording.
+
+        Returns:
+            (S,) float32 mono samples in [-1, 1], S > 0, and their rate in Hz.
+
+        Raises:
+            InputError: The audio is missing, empty, truncated or not audio, its command fails, or
+                the segment lies outside of the recording. The message names the entry.
+        """
         entry = entry.strip(SPACES)
         audio = self._read_sought(entry, start_sec, end_sec)
         if audio is None:

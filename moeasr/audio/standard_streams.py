@@ -11,13 +11,13 @@ from moeasr.audio.audio_blocks import STANDARD_INPUT
 from moeasr.audio.file import write_wav
 from moeasr.audio.input_files import decode_standard_input
 from moeasr.audio.programs import Effect
-from moeasr.audio.recording import apply_effect, read_audio
+from moeasr.audio.recording import RecordingReader, apply_effect
 
 
 def read_entry(entry: str) -> tuple[Tensor, int]:
     """Return the (S,) samples and rate of a wav.scp entry, or of standard input for `-`."""
     if entry != STANDARD_INPUT:
-        return read_audio(entry, None)
+        return RecordingReader().read(entry)
     audio = decode_standard_input()
     return torch.from_numpy(audio.samples), audio.rate_hz
 

@@ -10,7 +10,7 @@ import soundfile
 
 from moeasr.audio.duration import measure_audio
 from moeasr.audio.probe import probe_audio
-from moeasr.audio.recording import RecordingReader, read_audio
+from moeasr.audio.recording import RecordingReader
 from moeasr.bin import compute_cmvn, make_fbank, make_raw, make_shards, validate_data_dir
 from moeasr.data.data_type import find_data_type
 from moeasr.data.recognition_features import recognition_features
@@ -133,7 +133,7 @@ def test_kaldiios_audio_records_are_read(tmp_path: Path, form: str) -> None:
     for line in scp.read_text().splitlines():
         utt, entry = line.split()
         samples, rate_hz = audio[utt]
-        waveform, found_hz = read_audio(entry, None)
+        waveform, found_hz = RecordingReader().read(entry)
         assert found_hz == rate_hz
         np.testing.assert_array_equal(waveform.numpy(), samples / np.float32(32768))
         assert measure_audio(entry)[:2] == probe_audio(entry)[:2] == (rate_hz, len(samples))
@@ -148,17 +148,17 @@ def test_lengths_that_outrun_the_archive_read_nothing(tmp_path: Path) -> None:
     ):
         ark.write_bytes(content + bytes(100))
         with pytest.raises(InputError, match=f"archive entry {ark}:0 is truncated"):
-            read_audio(f"{ark}:0", None)
+            RecordingReader().read(f"{ark}:0")
     for offset in (10**30, 10**6):
         with pytest.raises(InputError, match="lies beyond the end of the archive"):
-            read_audio(f"{ark}:{offset}", None)
+            RecordingReader().read(f"{ark}:{offset}")
 
 
 def test_a_pipe_with_a_name_is_no_archive(tmp_path: Path) -> None:
     """Opening the pipe would block until a writer opens it."""
     os.mkfifo(tmp_path / "x.ark")
     with pytest.raises(InputError, match=r"archive .*x.ark: cannot be opened \(no such file\)"):
-        read_audio(f"{tmp_path}/x.ark:0", None)
+        RecordingReader().read(f"{tmp_path}/x.ark:0")
 
 
 def test_archives_are_decoded_by_libsndfile_alone(
@@ -173,4 +173,4 @@ def test_archives_are_decoded_by_libsndfile_alone(
         monkeypatch.setattr(kaldiio, name, refuse)
     for name in ("read_kaldi", "_load_mat"):
         monkeypatch.setattr(kaldiio.matio, name, refuse)
-    assert len(read_audio(f"{tmp_path}/x.ark:2", None)[0]) == 12000
+    assert len(RecordingReader().read(f"{tmp_path}/x.ark:2")[0]) == 12000

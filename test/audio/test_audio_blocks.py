@@ -10,7 +10,7 @@ import soundfile
 
 from moeasr.audio import audio_blocks
 from moeasr.audio.audio_blocks import open_blocks, open_copy
-from moeasr.audio.decoded import decode_file
+from moeasr.audio.decoded import decode_segment
 from moeasr.errors import InputError
 
 
@@ -33,12 +33,12 @@ def test_blocks_are_the_samples_of_the_file(tmp_path, name):
         assert (blocks.rate_hz, blocks.header_overshoots) == (8000, False)
     assert len(found) > 4 and max(map(len, found)) == 1000
     # the decoder of MP3 rounds differently when it decodes blocks
-    assert np.abs(np.concatenate(found) - decode_file(path).samples).max() <= 2**-24
+    assert np.abs(np.concatenate(found) - decode_segment(path).samples).max() <= 2**-24
 
 
 def test_pipes_are_read_to_their_end(tmp_path, monkeypatch):
     path = write(tmp_path / "a.flac")
-    expected = decode_file(path).samples
+    expected = decode_segment(path).samples
     with open(path, "rb") as handle:
         content = handle.read()
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))

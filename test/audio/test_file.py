@@ -7,13 +7,13 @@ import soundfile
 import torch
 
 from moeasr.audio.decoded import decode_segment
-from moeasr.audio.file import Audio, read_audio_bytes, read_audio_file, read_segment, write_wav
+from moeasr.audio.file import Audio, read_audio_bytes, read_segment, write_wav
 
 
 def test_tensors_hold_the_decoded_samples(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     soundfile.write(path, np.arange(16).reshape(8, 2).astype(np.int16), 8000)
-    whole = read_audio_file(str(path))
+    whole = read_segment(str(path))
     assert whole.samples.dtype == torch.float32
     assert (whole.samples * 32768).tolist() == [0.5, 2.5, 4.5, 6.5, 8.5, 10.5, 12.5, 14.5]
     from_memory = read_audio_bytes(path.read_bytes(), "standard input")

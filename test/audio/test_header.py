@@ -9,9 +9,9 @@ import soundfile
 import torch
 
 from moeasr.audio.duration import measure_audio
-from moeasr.audio.file import Audio, read_audio_bytes, read_audio_file
+from moeasr.audio.file import Audio, read_audio_bytes, read_segment
 from moeasr.audio.probe import probe_audio
-from moeasr.audio.recording import RecordingReader, read_audio
+from moeasr.audio.recording import RecordingReader, resample
 from moeasr.bin import make_fbank, make_raw, make_shards, validate_data_dir
 from moeasr.errors import InputError
 
@@ -84,7 +84,7 @@ def test_all_samples_are_read_in_spite_of_a_faulty_header(tmp_path: Path, name: 
     path = tmp_path / "a.wav"
     path.write_bytes(content)
     overshoots = name in OVERSHOOTING
-    for audio in (read_audio_file(str(path)), read_audio_bytes(content, "standard input")):
+    for audio in (read_segment(str(path)), read_audio_bytes(content, "standard input")):
         assert torch.equal(audio.samples, as_float(ramp()))
         assert audio.header_overshoots == overshoots
     reader = RecordingReader()
@@ -171,10 +171,10 @@ def test_formats_that_cannot_be_sought_in_are_read(tmp_path: Path, form: str, su
         expected = torch.from_numpy(audio.read(audio.frames, dtype="float32"))
     assert len(expected) >= NUM_SAMPLES
     for entry in (str(path), f"sox -t wav {path} -t wav - |"):
-        whole, rate_hz = read_audio(entry, None)
+        whole, rate_hz = RecordingReader().read(entry)
         assert rate_hz == 8000
         assert torch.equal(whole, expected)
-        assert torch.equal(read_audio(entry, None, 0.1, 0.2)[0], expected[800:1600])
+        assert torch.equal(RecordingReader().read(entry, 0.1, 0.2)[0], expected[800:1600])
         assert measure_audio(entry)[:2] == (8000, len(expected))
         assert probe_audio(entry, read_all=True)[:2] == (8000, len(expected))
 
@@ -184,7 +184,7 @@ def test_and_refused_if_they_are_cut_short(tmp_path: Path, form: str, subtype: s
     path = tmp_path / "a"
     soundfile.write(path, ramp(), 8000, format=form, subtype=subtype)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    for read in (measure_audio, lambda entry: read_audio(entry, None)):
+    for read in (measure_audio, lambda entry: RecordingReader().read(entry)):
         with pytest.raises(InputError, match="a is truncated"):
             read(str(path))
 
@@ -197,7 +197,7 @@ def test_a_length_that_no_memory_holds_is_no_reason_to_ask_for_it(tmp_path: Path
     content[22:26] = b"\xff" * 4
     path.write_bytes(content)
     with pytest.raises(InputError, match="a.flac (is truncated|cannot be decoded)"):
-        read_audio(str(path), None)
+        RecordingReader().read(str(path))
 
 
 @pytest.mark.slow
@@ -231,7 +231,7 @@ def test_rates_that_are_none_of_audio_are_refused(tmp_path: Path, rate_hz: int) 
     content[24:28] = struct.pack("<I", rate_hz)
     path.write_bytes(content)
     fault = f"a.wav has a sample rate of {rate_hz} Hz, which is not between 1000 and 1000000 Hz"
-    for read in (measure_audio, probe_audio, lambda entry: read_audio(entry, None)):
+    for read in (measure_audio, probe_audio, lambda entry: RecordingReader().read(entry)):
         for entry in (str(path), f"tail -c +1 {path} |"):
             with pytest.raises(
                 InputError, match=fault.removeprefix("a.wav") if "|" in entry else fault
@@ -243,7 +243,7 @@ def test_rates_that_are_none_of_audio_are_refused(tmp_path: Path, rate_hz: int) 
 def test_rates_to_resample_to_are_bounded(tmp_path: Path, rate_hz: int) -> None:
     (tmp_path / "a.wav").write_bytes(data(len(SAMPLES)))
     with pytest.raises(InputError, match=f"must be between 1000 and 1000000 Hz, but is {rate_hz}"):
-        read_audio(str(tmp_path / "a.wav"), rate_hz)
+        resample(*RecordingReader().read(str(tmp_path / "a.wav")), rate_hz)
 
 
 # -- values ---------------------------------------------------------------------------------------
@@ -272,7 +272,7 @@ FAULT = (
 
 def test_values_that_are_no_audio_are_named_by_every_reader(bad: Path) -> None:
     path = bad.parent / "b.wav"
-    for read in (measure_audio, read_audio_file, lambda entry: read_audio(entry, None)):
+    for read in (measure_audio, read_segment, lambda entry: RecordingReader().read(entry)):
         with pytest.raises(InputError, match=FAULT):
             read(str(path))
         assert read(str(bad.parent / "a.wav"))
@@ -280,8 +280,10 @@ def test_values_that_are_no_audio_are_named_by_every_reader(bad: Path) -> None:
         read_audio_bytes(path.read_bytes(), "x")
     assert isinstance(read_audio_bytes((bad.parent / "a.wav").read_bytes(), "x"), Audio)
     with pytest.raises(InputError, match=FAULT):  # the number counts from the beginning of the file
-        read_audio(str(path), None, 0.25, 0.75)
-    assert len(read_audio(str(path), None, 0.0, 0.5)[0]) == 8000  # what is not read is no fault
+        RecordingReader().read(str(path), 0.25, 0.75)
+    assert (
+        len(RecordingReader().read(str(path), 0.0, 0.5)[0]) == 8000
+    )  # what is not read is no fault
 
 
 def test_they_are_counted_with_other_bad_audio(bad: Path, capsys: pytest.CaptureFixture) -> None:

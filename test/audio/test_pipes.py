@@ -14,7 +14,7 @@ from moeasr.audio.perturb import perturb_speed
 from moeasr.audio.pipes import parse_pipe, piped_entry
 from moeasr.audio.probe import probe_audio
 from moeasr.audio.programs import Resample, Speed, Volume
-from moeasr.audio.recording import RecordingReader, read_audio
+from moeasr.audio.recording import RecordingReader, resample
 from moeasr.errors import InputError
 
 RATE = 16000
@@ -143,8 +143,8 @@ def test_a_channel_of_a_channel_is_left_to_the_program():
 )
 def test_samples_equal_the_programs_output_without_running_it(entry, samples):
     expected = as_float(samples)
-    torch.testing.assert_close(read_audio(entry, None)[0], expected, rtol=0, atol=0)
-    part, rate_hz = read_audio(entry, None, start_sec=0.05, end_sec=0.1)
+    torch.testing.assert_close(RecordingReader().read(entry)[0], expected, rtol=0, atol=0)
+    part, rate_hz = RecordingReader().read(entry, start_sec=0.05, end_sec=0.1)
     torch.testing.assert_close(part, expected[800:1600], rtol=0, atol=0)
     assert rate_hz == RATE
     assert probe_audio(entry)[:2] == (RATE, 4000)
@@ -155,7 +155,7 @@ def test_effects_follow_each_other():
     entry = (
         "flac -c -d -s left.flac | sox -t wav - -t wav - speed 1.25 | sox -v 2 - -t wav -r 8k - |"
     )
-    waveform, rate_hz = read_audio(entry, None)
+    waveform, rate_hz = RecordingReader().read(entry)
     fast = perturb_speed(as_float(LEFT), RATE, 1.25)
     assert (len(fast), len(waveform), rate_hz) == (3200, 1600, 8000)
     assert probe_audio(entry)[:2] == (8000, 1600)
@@ -165,10 +165,11 @@ def test_effects_follow_each_other():
 @pytest.mark.usefixtures("in_folder")
 def test_the_output_of_the_shell_is_passed_to_emulated_programs():
     entry = "tail -c +1 left.wav | sox --vol 0.5 -t wav - -t wav - |"
-    assert torch.equal(read_audio(entry, None)[0], as_float(LEFT) / 2)
+    assert torch.equal(RecordingReader().read(entry)[0], as_float(LEFT) / 2)
     assert probe_audio(entry)[:2] == (RATE, 4000)
     assert torch.equal(
-        read_audio("tail -c +1 both.flac | sox - -t wav - remix 2 |", None)[0], as_float(RIGHT)
+        RecordingReader().read("tail -c +1 both.flac | sox - -t wav - remix 2 |")[0],
+        as_float(RIGHT),
     )
 
 
@@ -197,7 +198,7 @@ def test_faults_name_the_file(in_folder, entry, message):
     (in_folder / "notes.txt").write_text("no audio\n" * 200)
     (in_folder / "a.wv1").write_bytes(b"NIST_1A\nsample_coding -s26 pcm,embedded-shorten-v2.00\n")
     with pytest.raises(InputError, match=message):
-        read_audio(entry, None)
+        RecordingReader().read(entry)
     with pytest.raises(InputError, match=entry.split()[-2]):
         if "channel" in message:
             raise InputError(entry)  # a header's length is that of all its channels
@@ -220,7 +221,7 @@ def test_a_format_that_is_not_known_here_is_left_to_its_program(in_folder, monke
     assert (in_folder / "log").read_text() == "x\n"
     assert probe_audio(entry)[:2] == (RATE, 4000)
     faster = f"{entry} python3 -m moeasr.bin.perturb_speed 1.25 - |"
-    assert len(read_audio(faster, None)[0]) == 3200
+    assert len(RecordingReader().read(faster)[0]) == 3200
 
 
 def test_advice_names_a_program_that_must_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,9 +230,9 @@ def test_advice_names_a_program_that_must_be_installed(monkeypatch: pytest.Monke
         InputError,
         match="moeasr cannot run this command without no-such-sox; please install no-such-sox",
     ):
-        read_audio("no-such-sox a.wav -t wav - gain -3 |", RATE)
+        resample(*RecordingReader().read("no-such-sox a.wav -t wav - gain -3 |"), RATE)
     with pytest.raises(InputError, match=r"not found\)$"):
-        read_audio("no-such-program a.wav |", RATE)
+        resample(*RecordingReader().read("no-such-program a.wav |"), RATE)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from moeasr.audio.duration import measure_audio
 from moeasr.audio.file import read_audio_bytes
 from moeasr.audio.perturb import perturb_speed
 from moeasr.audio.probe import probe_audio
-from moeasr.audio.recording import RecordingReader, read_audio
+from moeasr.audio.recording import RecordingReader, resample
 from moeasr.errors import InputError
 
 RATE = 16000
@@ -42,7 +42,7 @@ def wav(tmp_path: Path) -> Path:
 def test_samples_come_back_exactly(tmp_path: Path, suffix: str, subtype: str) -> None:
     path = tmp_path / f"a.{suffix}"
     soundfile.write(path, ramp(), RATE, subtype=subtype)
-    waveform, rate_hz = read_audio(str(path), None)
+    waveform, rate_hz = RecordingReader().read(str(path))
     assert rate_hz == RATE
     assert waveform.dtype == torch.float32
     assert torch.equal(waveform, as_float(ramp()))
@@ -52,7 +52,7 @@ def test_24_bit_and_float_samples_are_on_the_same_scale(tmp_path: Path) -> None:
     for subtype in ("PCM_24", "FLOAT"):
         path = tmp_path / f"{subtype}.wav"
         soundfile.write(path, as_float(ramp()).numpy(), RATE, subtype=subtype)
-        torch.testing.assert_close(read_audio(str(path), None)[0], as_float(ramp()))
+        torch.testing.assert_close(RecordingReader().read(str(path))[0], as_float(ramp()))
 
 
 def sphere(coding: str, num_samples: int, samples: np.ndarray, order: str) -> bytes:
@@ -71,7 +71,7 @@ def sphere(coding: str, num_samples: int, samples: np.ndarray, order: str) -> by
 def test_sphere_of_either_byte_order(tmp_path: Path, order: str) -> None:
     path = tmp_path / "a.sph"
     path.write_bytes(sphere("pcm", 3200, ramp(), order))
-    waveform, rate_hz = read_audio(str(path), None)
+    waveform, rate_hz = RecordingReader().read(str(path))
     assert rate_hz == RATE
     assert torch.equal(waveform, as_float(ramp()))
 
@@ -80,14 +80,14 @@ def test_channels_are_averaged(tmp_path: Path) -> None:
     path = tmp_path / "stereo.wav"
     left, right = ramp() // 2 * 2, np.full(3200, 1000, np.int16)
     soundfile.write(path, np.stack([left, right], axis=1), RATE)
-    torch.testing.assert_close(read_audio(str(path), None)[0], as_float((left + right) // 2))
+    torch.testing.assert_close(RecordingReader().read(str(path))[0], as_float((left + right) // 2))
 
 
 def test_8_khz_is_resampled(tmp_path: Path) -> None:
     path = tmp_path / "narrow.wav"
     time_sec = np.arange(8000) / 8000
     soundfile.write(path, 0.5 * np.sin(2 * math.pi * 440 * time_sec), 8000)
-    waveform, rate_hz = read_audio(str(path), RATE)
+    waveform, rate_hz = resample(*RecordingReader().read(str(path)), RATE)
     assert (len(waveform), rate_hz) == (16000, RATE)
     expected = 0.5 * torch.sin(2 * math.pi * 440 * torch.arange(16000) / RATE)
     torch.testing.assert_close(waveform[200:-200], expected[200:-200], atol=2e-3, rtol=0)
@@ -98,10 +98,10 @@ def test_a_segment_of_a_file_a_pipe_and_an_archive(wav: Path, tmp_path: Path) ->
     kaldiio.save_ark(str(ark), {"x": (RATE, ramp(8000)), "utt": (RATE, ramp())})
     offset = ark.read_bytes().index(b"utt ") + 4
     for entry in (str(wav), f"cat {wav} |", f"{ark}:{offset}"):
-        assert torch.equal(read_audio(entry, None)[0], as_float(ramp())), entry
-        segment = read_audio(entry, None, start_sec=0.05, end_sec=0.1)[0]
+        assert torch.equal(RecordingReader().read(entry)[0], as_float(ramp())), entry
+        segment = RecordingReader().read(entry, start_sec=0.05, end_sec=0.1)[0]
         assert torch.equal(segment, as_float(ramp())[800:1600]), entry
-        to_end = read_audio(entry, None, start_sec=0.05, end_sec=-1.0)[0]
+        to_end = RecordingReader().read(entry, start_sec=0.05, end_sec=-1.0)[0]
         assert torch.equal(to_end, as_float(ramp())[800:]), entry
 
 
@@ -109,37 +109,43 @@ def test_a_flac_in_an_archive(tmp_path: Path) -> None:
     flac, ark = tmp_path / "a.flac", tmp_path / "flac.ark"
     soundfile.write(flac, ramp(), RATE)
     ark.write_bytes(b"utt " + flac.read_bytes())
-    assert torch.equal(read_audio(f"{ark}:4", None)[0], as_float(ramp()))
+    assert torch.equal(RecordingReader().read(f"{ark}:4")[0], as_float(ramp()))
 
 
 def test_a_segment_may_overshoot_a_little_but_no_more(wav: Path) -> None:
-    assert len(read_audio(str(wav), None, 0.1, 0.6)[0]) == 1600
+    assert len(RecordingReader().read(str(wav), 0.1, 0.6)[0]) == 1600
     with pytest.raises(InputError, match=r"ends at 0.9 s, but .*a.wav is only 0.20 s long"):
-        read_audio(str(wav), None, 0.1, 0.9)
+        RecordingReader().read(str(wav), 0.1, 0.9)
     for start_sec, end_sec in [(0.3, 0.4), (0.1, 0.1), (0.25, None), (-0.1, 0.1)]:
         with pytest.raises(
             InputError, match="there is no audio between .*/a.wav, which is 0.20 s long"
         ):
-            read_audio(str(wav), None, start_sec, end_sec)
+            RecordingReader().read(str(wav), start_sec, end_sec)
 
 
 def test_times_are_rounded_to_the_next_sample(wav: Path) -> None:
     """0.0625625 s is sample 1001, but the floating-point product is slightly less."""
     assert int(0.0625625 * RATE) == 1000
-    assert torch.equal(read_audio(str(wav), None, 0.0625625)[0], as_float(ramp())[1001:])
-    assert torch.equal(read_audio(str(wav), None, None, 0.0625625)[0], as_float(ramp())[:1001])
+    assert torch.equal(RecordingReader().read(str(wav), 0.0625625)[0], as_float(ramp())[1001:])
+    assert torch.equal(
+        RecordingReader().read(str(wav), None, 0.0625625)[0], as_float(ramp())[:1001]
+    )
 
 
 def test_a_file_is_read_block_by_block(wav: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("moeasr.audio.samples.BLOCK_SAMPLES", 1000)
     for end, length in ((None, 3200), (0.125, 2000), (0.13, 2080)):  # 2000 are two whole blocks
-        assert torch.equal(read_audio(str(wav), None, None, end)[0], as_float(ramp())[:length])
+        assert torch.equal(
+            RecordingReader().read(str(wav), None, end)[0], as_float(ramp())[:length]
+        )
 
 
 def test_float_samples_may_exceed_full_scale(tmp_path: Path) -> None:
     samples = np.array([0.5, -3.5, 2.0**31, -(2.0**31)] * 100, np.float32)
     soundfile.write(tmp_path / "loud.wav", samples, RATE, subtype="FLOAT")
-    assert torch.equal(read_audio(str(tmp_path / "loud.wav"), None)[0], torch.from_numpy(samples))
+    assert torch.equal(
+        RecordingReader().read(str(tmp_path / "loud.wav"))[0], torch.from_numpy(samples)
+    )
     assert measure_audio(str(tmp_path / "loud.wav"))[:2] == (RATE, 400)
 
 
@@ -149,9 +155,9 @@ def test_names_of_any_kind(tmp_path: Path) -> None:
         path = tmp_path / name
         with open(path, "wb") as file:
             soundfile.write(file, ramp(), RATE, format="WAV")
-        assert torch.equal(read_audio(str(path), None)[0], as_float(ramp()))
+        assert torch.equal(RecordingReader().read(str(path))[0], as_float(ramp()))
         assert measure_audio(str(path))[:2] == probe_audio(str(path))[:2] == (RATE, 3200)
-        assert torch.equal(read_audio(f" {path}\t", None)[0], as_float(ramp()))
+        assert torch.equal(RecordingReader().read(f" {path}\t")[0], as_float(ramp()))
 
 
 # -- speed perturbation ---------------------------------------------------------------------------
@@ -176,7 +182,7 @@ def test_speed_perturbation_of_a_file_starts_no_process(tmp_path: Path) -> None:
         quotings = {shlex.quote(str(path)), "'" + str(path).replace("'", "'\\''") + "'"}
         for quoted in quotings:
             entry = f"python3 -m moeasr.bin.perturb_speed 0.9 {quoted} |"
-            assert torch.equal(read_audio(entry, None)[0], expected), entry
+            assert torch.equal(RecordingReader().read(entry)[0], expected), entry
 
 
 def test_speed_perturbation_of_a_pipe_runs_only_the_pipe(
@@ -191,7 +197,7 @@ def test_speed_perturbation_of_a_pipe_runs_only_the_pipe(
 
     monkeypatch.setattr(subprocess, "run", watch)
     entry = f"tail -c +1 {wav} | cat | python3 -m moeasr.bin.perturb_speed 1.1 - |"
-    waveform, rate_hz = read_audio(entry, None)
+    waveform, rate_hz = RecordingReader().read(entry)
     assert torch.equal(waveform, perturb_speed(as_float(ramp()), RATE, 1.1))
     assert [command.split("; ")[1] for command in commands] == [f"tail -c +1 {wav}"]
 
@@ -200,7 +206,7 @@ def test_speed_perturbation_of_a_pipe_runs_only_the_pipe(
 @pytest.mark.parametrize("source", ["$WAV", "`ls`", "*.wav", "a.wav b.wav", '"$X"', "-"])
 def test_words_that_the_shell_expands_are_left_to_the_shell(source: str) -> None:
     with pytest.raises(AssertionError, match="started"):
-        read_audio(f"python3 -m moeasr.bin.perturb_speed 0.9 {source} |", None)
+        RecordingReader().read(f"python3 -m moeasr.bin.perturb_speed 0.9 {source} |")
 
 
 # -- faults ---------------------------------------------------------------------------------------
@@ -208,7 +214,7 @@ def test_words_that_the_shell_expands_are_left_to_the_shell(source: str) -> None
 
 def refused(entry: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
-        read_audio(entry, RATE)
+        resample(*RecordingReader().read(entry), RATE)
     assert "\n" not in str(caught.value)
 
 

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import torch
 
-from moeasr.audio.recording import read_audio
+from moeasr.audio.recording import RecordingReader, resample
 from moeasr.bin import gather_fbank
 from moeasr.bin.make_fbank import main
 from moeasr.data.dataset import AsrDataset
@@ -47,7 +47,9 @@ def make(folder: Path, *options: str) -> dict[str, torch.Tensor]:
 
 def expected(path: Path, **settings: float) -> torch.Tensor:
     config = FbankConfig(**settings)
-    return compute_fbank(read_audio(str(path), config.sample_rate_hz)[0], config)
+    return compute_fbank(
+        resample(*RecordingReader().read(str(path)), config.sample_rate_hz)[0], config
+    )
 
 
 def test_features_lengths_and_durations_are_written(tmp_path: Path) -> None:
@@ -84,7 +86,7 @@ def test_segments_of_recordings_are_used(tmp_path: Path) -> None:
     segments = tmp_path / "segments"
     segments.write_text("u1 rec 0.5 1.25\nu2 rec 1.0 2.1\nu3 pipe 0.5 1.25\nu4 pipe 1.5 -1\n")
     feats = make(tmp_path, "--segments", str(segments))
-    whole = read_audio(str(path), None)[0]
+    whole = RecordingReader().read(str(path))[0]
     for utt_id, start, end in (("u1", 8000, 20000), ("u2", 16000, 32000), ("u4", 24000, 32000)):
         assert torch.equal(feats[utt_id], compute_fbank(whole[start:end], FbankConfig())), utt_id
     assert torch.equal(feats["u3"], feats["u1"])

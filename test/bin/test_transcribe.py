@@ -13,7 +13,7 @@ from speaking_model import save_speaking_model
 
 from moeasr.api.checkpoint_engine import CheckpointEngine
 from moeasr.audio.audio_blocks import open_blocks
-from moeasr.audio.recording import read_audio
+from moeasr.audio.recording import RecordingReader, resample
 from moeasr.bin.transcribe import main
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.recognizer import Recognizer
@@ -60,7 +60,7 @@ def audio(tmp_path):
 
 def expected_text(model_path, path, mode, languages=None):
     recognizer = Recognizer.from_checkpoint(model_path)
-    waveform, _ = read_audio(str(path), 16000)
+    waveform, _ = resample(*RecordingReader().read(str(path)), 16000)
     feats = [recognizer.features(waveform)]
     (nbest,) = recognizer.recognize(feats, [mode], DecodeConfig(), languages=languages)[mode]
     return recognizer.text(nbest[0])
@@ -79,7 +79,7 @@ def test_all_sample_rates_and_numbers_of_channels_are_accepted(model_path, audio
             (samples,) = blocks
         waveform = engine.waveform(samples, blocks.rate_hz)
         assert len(waveform) == 8000
-        assert torch.equal(waveform, read_audio(str(path), 16000)[0])
+        assert torch.equal(waveform, resample(*RecordingReader().read(str(path)), 16000)[0])
 
 
 def test_num_threads_sets_the_number_of_threads(model_path, audio):

@@ -6,7 +6,7 @@ import audio_sets
 import pytest
 import torch
 
-from moeasr.audio.recording import read_audio
+from moeasr.audio.recording import RecordingReader, resample
 from moeasr.data.data_type import DATA_TYPES, find_data_type
 from moeasr.data.feature_settings import read_settings, write_settings
 from moeasr.data.recognition_features import recognition_features
@@ -20,7 +20,7 @@ def test_features_for_decoding_have_no_dither(tmp_path):
     config = FbankConfig(num_mel_bins=20, dither=1.0)
     utterances = find_data_type("raw").open(data_dir)
     num_frames, read = recognition_features(data_dir, utterances, "raw", config)
-    samples, _ = read_audio(str(tmp_path / "audio files/a.wav"), 16000)
+    samples, _ = resample(*RecordingReader().read(str(tmp_path / "audio files/a.wav")), 16000)
     assert utterances[0].utt_id == "a"
     assert torch.equal(read(0), compute_fbank(samples, FbankConfig(num_mel_bins=20)))
     assert num_frames[0] == 61

@@ -10,7 +10,7 @@ import soundfile
 import torch
 
 from moeasr.audio.perturb import perturb_speed
-from moeasr.audio.recording import read_audio
+from moeasr.audio.recording import RecordingReader
 
 PIPE = "python3 -m moeasr.bin.perturb_speed"
 
@@ -157,7 +157,7 @@ def test_an_order_that_perturbing_breaks_is_explained(call, data):
 
 @pytest.mark.slow
 def test_the_pipe_and_the_reader_yield_the_same_samples(call):
-    """`python3 -m moeasr.bin.perturb_speed` writes what read_audio computes in-process."""
+    """`python3 -m moeasr.bin.perturb_speed` writes what `RecordingReader` computes in-process."""
     write_waves(call.cwd / "audio")
     path = call.cwd / "audio/a-1.wav"
     done = subprocess.run(
@@ -169,8 +169,8 @@ def test_the_pipe_and_the_reader_yield_the_same_samples(call):
     assert done.returncode == 0, done.stderr
     samples, rate_hz = soundfile.read(io.BytesIO(done.stdout), dtype="float32")
     assert (rate_hz, len(samples)) == (8000, 3637)  # 4000 / 1.1
-    in_process, _ = read_audio(f"{PIPE} 1.1 '{path}' |", None)
-    direct = perturb_speed(*read_audio(str(path), None), 1.1)
+    in_process, _ = RecordingReader().read(f"{PIPE} 1.1 '{path}' |")
+    direct = perturb_speed(*RecordingReader().read(str(path)), 1.1)
     torch.testing.assert_close(in_process, direct, rtol=0, atol=0)
     torch.testing.assert_close(torch.from_numpy(samples), in_process, rtol=0, atol=2**-15)
 

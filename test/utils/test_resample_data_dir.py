@@ -6,7 +6,7 @@ import soundfile
 import torch
 
 from moeasr.audio.probe import probe_audio
-from moeasr.audio.recording import read_audio
+from moeasr.audio.recording import RecordingReader
 
 PIPE = "python3 -m moeasr.bin."
 DURATIONS = "a-1 1\na-2 2.5\nb-1 0.9\nb-2 1.8\nb-3 0.5\nc-1 4\n"
@@ -42,10 +42,10 @@ def test_what_is_read_then(call, data):
     assert call("data/resample_data_dir.sh", 8000, "my data").returncode == 0
     assert (path / "utt2dur").read_text() == "".join(f"{u} 1\n" for u in UTTS)
     entry = entries(path)["c-1"]
-    waveform, rate_hz = read_audio(entry, None)
+    waveform, rate_hz = RecordingReader().read(entry)
     assert (rate_hz, len(waveform)) == (8000, 8000)
     assert probe_audio(entry)[:2] == (8000, 8000)
-    loud, _ = read_audio(entry.rsplit("|", 2)[0] + "|", None)
+    loud, _ = RecordingReader().read(entry.rsplit("|", 2)[0] + "|")
     expected = torch.from_numpy(np.clip(samples * 3, -1, 1 - 2**-15)).float()
     torch.testing.assert_close(loud, expected, rtol=0, atol=2**-13)
 

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import torch
 
-from moeasr.audio.recording import read_audio
+from moeasr.audio.recording import RecordingReader
 from moeasr.bin import make_shards
 from moeasr.data.shards.reader import ShardEntry
 from moeasr.data.shards.writer import ShardMaker
@@ -62,7 +62,7 @@ def test_members_are_audio_and_transcripts_in_wenets_form(data):
 def test_other_audio_is_stored_in_16_bits_if_that_is_exact(tmp_path):
     source = audio_sets.segments(tmp_path)
     data_dir = audio_sets.prepare(source, "shard")
-    whole, _ = read_audio(str(tmp_path / "long.flac"), None)
+    whole, _ = RecordingReader().read(str(tmp_path / "long.flac"))
     for utt, (start, end) in {"u1": (1600, 11200), "u2": (8000, 21328)}.items():
         audio = soundfile.SoundFile(io.BytesIO(members(data_dir)[f"{utt}.wav"]))
         assert audio.subtype == "PCM_16"
@@ -128,7 +128,7 @@ def test_a_segment_with_new_times_is_written_again(tmp_path):
     table.write_text(table.read_text().replace("u1 r1 0.1 0.7\n", "u1 r1 0.2 0.8\n"))
     audio_sets.make_shards_of(data_dir)
     samples, _ = soundfile.read(io.BytesIO(members(data_dir)["u1.wav"]), dtype="float32")
-    whole, _ = read_audio(str(tmp_path / "long.flac"), None)
+    whole, _ = RecordingReader().read(str(tmp_path / "long.flac"))
     assert torch.equal(torch.from_numpy(samples), whole[3200:12800])
 
 

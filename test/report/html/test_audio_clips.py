@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from moeasr.audio.recording import read_audio
+from moeasr.audio.recording import RecordingReader, resample
 from moeasr.report.html import audio_clips
 from moeasr.report.html.audio_clips import read_clips
 
@@ -21,7 +21,9 @@ def test_clips_hold_the_segments(cut, tmp_path):
     clips, reason = read_clips(cut, ["u4", "u1"], 16000)
     assert reason is None and list(clips) == ["u4", "u1"]
     samples, rate_hz = soundfile.read(io.BytesIO(clips["u1"]), dtype="float32")
-    wanted, _ = read_audio(str(tmp_path / "x" / "long.flac"), 16000, 0.1, 0.7)
+    wanted, _ = resample(
+        *RecordingReader().read(str(tmp_path / "x" / "long.flac"), 0.1, 0.7), 16000
+    )
     assert rate_hz == 16000
     np.testing.assert_array_equal(samples, wanted.numpy())  # both have 16 bits
     assert read_clips(cut, ["u4", "u1"], 16000)[0] == clips
