@@ -16,7 +16,7 @@ from moeasr.config_roles import key_of
 from moeasr.errors import InputError, did_you_mean
 from moeasr.families import is_import_path, look_up
 from moeasr.logs import get_logger
-from moeasr.yaml_text import YamlError, parse_yaml, yaml_of
+from moeasr.yaml_text import YamlError, parse_yaml
 
 ConfigT = TypeVar("ConfigT")
 FLAGS = {"yes": True, "on": True, "no": False, "off": False}
@@ -117,11 +117,6 @@ def from_mapping(cls: type[ConfigT], mapping: Mapping[str, Any], source: str | P
 def to_mapping(config: Any) -> dict[str, Any]:
     """Return a dataclass as a nested mapping of plain values, as YAML and checkpoints store it."""
     return {key_of(f): _plain(getattr(config, f.name)) for f in dataclasses.fields(config)}
-
-
-def dump_yaml(mapping: Mapping[str, Any]) -> str:
-    """Return the YAML text of a mapping in the order of its keys, for `load_yaml` to read back."""
-    return yaml_of(mapping)
 
 
 def read_flag(value: Any) -> bool | None:

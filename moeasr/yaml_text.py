@@ -61,7 +61,7 @@ def parse_yaml(text: str | TextIO) -> Any:
         raise YamlError("it is nested too deeply") from None
 
 
-def yaml_of(mapping: Mapping[str, Any]) -> str:
+def dump_yaml(mapping: Mapping[str, Any]) -> str:
     """Return the YAML text of a mapping in the order of its keys.
 
     Text that a reader of YAML 1.1 or of YAML 1.2 would take for another type is quoted, so that

@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 
 import pytest
 
-from moeasr.config import apply_overrides, dump_yaml, from_mapping, load_yaml, to_mapping
+from moeasr.config import apply_overrides, from_mapping, load_yaml, to_mapping
 from moeasr.errors import InputError
+from moeasr.yaml_text import dump_yaml
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,6 @@ from systems import BATCH, SYSTEMS, make_system, vary
 
 from moeasr import checkpoint
 from moeasr.bin import compute_cmvn, decode, make_dict, train
-from moeasr.config import dump_yaml
 from moeasr.decode.fusion.build_fusion import FusionConfig
 from moeasr.decode.live.streaming_recognizer import StreamingRecognizer
 from moeasr.decode.recognizer import Recognizer
@@ -25,6 +24,7 @@ from moeasr.moe.routers import TopKRouter
 from moeasr.nn.dropout import Dropout
 from moeasr.nn.valid_frames import find_valid_frames
 from moeasr.seed import generator_states, restore_generators
+from moeasr.yaml_text import dump_yaml
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 MOE = MoeConfig(hidden_units=16, num_experts=4)

@@ -14,13 +14,14 @@ from labelled_sets import make_labelled_set, train_in
 
 from moeasr import checkpoint
 from moeasr.bin import decode, profile, stream, usage
-from moeasr.config import dump_yaml, from_mapping
+from moeasr.config import from_mapping
 from moeasr.decode.hypothesis import read_nbest
 from moeasr.decode.searches import SEARCHES
 from moeasr.errors import InputError
 from moeasr.models.build import build_model, load_model
 from moeasr.models.config import ModelConfig
 from moeasr.models.streaming_encoder import StreamingEncoder
+from moeasr.yaml_text import dump_yaml
 
 pytestmark = pytest.mark.slow
 

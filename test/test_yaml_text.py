@@ -6,7 +6,7 @@ import re
 import pytest
 import yaml
 
-from moeasr.yaml_text import SCALARS, YamlError, parse_yaml, yaml_of
+from moeasr.yaml_text import SCALARS, YamlError, dump_yaml, parse_yaml
 
 
 @pytest.mark.parametrize(
@@ -61,17 +61,17 @@ TEXTS = ["010", "08", "1e-3", "1:30", "yes", "No", "0o7", "1_000", "", "~", "tru
 @pytest.mark.parametrize("text", [*TEXTS, "2024-01-01", "a b", "x: y", "=", "ä"])
 def test_text_is_written_so_that_every_reader_finds_it(text):
     """WeNet, for one, reads what is written here by the rules of YAML 1.1."""
-    written = yaml_of({"key": text})
+    written = dump_yaml({"key": text})
     assert parse_yaml(written) == yaml.safe_load(written) == {"key": text}
 
 
 def test_keys_and_letters_are_written_as_they_are_in_their_own_order():
-    assert yaml_of({"\xe4": "\u4f60\u597d", "b": "a"}) == "\xe4: \u4f60\u597d\nb: a\n"
+    assert dump_yaml({"\xe4": "\u4f60\u597d", "b": "a"}) == "\xe4: \u4f60\u597d\nb: a\n"
 
 
 @pytest.mark.parametrize("value", [0.1, 1e-8, 1e22, 12, -3, True, None, math.inf, [1.0, "a"]])
 def test_values_are_written_so_that_every_reader_finds_them(value):
-    written = yaml_of({"key": value})
+    written = dump_yaml({"key": value})
     assert parse_yaml(written) == yaml.safe_load(written) == {"key": value}
 
 

@@ -116,8 +116,8 @@ def sample_range(
     Args:
         num_samples: Length of the recording.
         rate_hz: Sample rate of the recording.
-        start_sec: As in `read_segment`.
-        end_sec: As in `read_segment`.
+        start_sec: As in `decode_segment`.
+        end_sec: As in `decode_segment`.
         name: The recording's name in messages.
 
     Raises:

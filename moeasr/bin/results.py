@@ -10,9 +10,6 @@ from moeasr.bin import run
 from moeasr.parser import Parser
 from moeasr.strict_json import to_json
 
-PROVENANCE = "## How these numbers were made"
-"""Heading of the section with commits and commands, which is not printed."""
-
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
@@ -32,7 +29,7 @@ def main(argv: list[str] | None = None) -> None:
 
     from moeasr.atomic import atomic_path
     from moeasr.logs import setup_logging
-    from moeasr.score.results_page import results_page
+    from moeasr.score.results_page import PROVENANCE_TITLE, results_page
     from moeasr.score.results_table import gather
 
     setup_logging()
@@ -43,7 +40,8 @@ def main(argv: list[str] | None = None) -> None:
         temporary.write_text(to_json(records, indent=1) + "\n", encoding="utf-8")
     with atomic_path(exp_dir / "RESULTS.md") as temporary:
         temporary.write_text(page, encoding="utf-8")
-    print(page.partition(PROVENANCE)[0].rstrip())
+    # Commits and commands are not printed.
+    print(page.partition(PROVENANCE_TITLE)[0].rstrip())
 
 
 if __name__ == "__main__":

@@ -36,10 +36,11 @@ def main(argv: list[str] | None = None) -> None:
     """Print the config."""
     args = get_parser().parse_args(argv)
 
-    from moeasr.config import dump_yaml, from_mapping, to_mapping
+    from moeasr.config import from_mapping, to_mapping
     from moeasr.errors import InputError
     from moeasr.experiment.config import load_experiment
     from moeasr.models.config import ModelConfig
+    from moeasr.yaml_text import dump_yaml
 
     if not args.config.endswith(".pt"):
         sys.stdout.write(dump_yaml(to_mapping(load_experiment(args.config, args.set))))

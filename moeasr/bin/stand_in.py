@@ -1,4 +1,4 @@
-"""Decode audio in place of flac, sph2pipe or sox.
+"""Decode audio in place of flac, sph2pipe, sox or ffmpeg.
 
 Data preparation scripts can then call these programs where they are not installed. Reads one audio
 file or standard input, and writes 16-bit WAV to standard output. Calls that do more than decode are

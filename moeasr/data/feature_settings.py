@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from moeasr.atomic import atomic_path
-from moeasr.config import dump_yaml, from_mapping, load_yaml, to_mapping
+from moeasr.config import from_mapping, load_yaml, to_mapping
 from moeasr.datadir import raw_tables
 from moeasr.features.fbank_config import FbankConfig
+from moeasr.yaml_text import dump_yaml
 
 SETTINGS = Path(raw_tables.SETTINGS)
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from moeasr.atomic import atomic_path
 from moeasr.augment.augmentations import AnyAugmentation
-from moeasr.config import apply_overrides, dump_yaml, from_mapping, to_mapping
+from moeasr.config import apply_overrides, from_mapping, to_mapping
 from moeasr.config_bases import load_chain, merge
 from moeasr.config_roles import PROCEDURE
 from moeasr.convert.adapters import AnyAdapter
@@ -18,6 +18,7 @@ from moeasr.features.augment import SpecAugmentConfig
 from moeasr.models.config import ModelConfig
 from moeasr.models.distillation import DistillationConfig
 from moeasr.train.config import TrainConfig
+from moeasr.yaml_text import dump_yaml
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -66,8 +66,8 @@ def converted_metadata(
     Args:
         source: Content of the checkpoint of the trained model.
         model: Config of the new model.
-        done: What was done, such as "densified by sum"; the name of the config in result tables
-            ends with it.
+        done: What was done, such as "densified by most_used"; the name of the config in result
+            tables ends with it.
         command: The command line that made the new model.
         origin: How the new model was made, such as `{"densified_from": ...}`.
     """

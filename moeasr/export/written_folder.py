@@ -8,7 +8,7 @@ import soundfile
 from torch import nn
 
 from moeasr.atomic import temporary_directory
-from moeasr.config import dump_yaml, load_yaml, to_mapping
+from moeasr.config import load_yaml, to_mapping
 from moeasr.decode.config import DEFAULT_REVERSE_WEIGHT
 from moeasr.decode.recognizer import Recognizer
 from moeasr.deploy.model_folder import (
@@ -37,6 +37,7 @@ from moeasr.logs import get_logger
 from moeasr.models.asr import AsrModel
 from moeasr.models.heads.attention_head import AttentionHead
 from moeasr.text.dictionary import write_units
+from moeasr.yaml_text import dump_yaml
 
 logger = get_logger(__name__)
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from moeasr.datadir.raw_tables import keys, read_lines, read_map, read_utt2spk, show
 from moeasr.errors import InputError
@@ -12,7 +12,7 @@ from moeasr.kaldi.shuffle import shuffled
 from moeasr.kaldi.speak import Say
 
 Item = TypeVar("Item")
-HOW = ("spread", "first", "last", "shortest", "per-spk", "speakers")
+How = Literal["spread", "first", "last", "shortest", "per-spk", "speakers"]
 
 
 def spread(items: Sequence[Item], count: int) -> list[Item]:
@@ -63,15 +63,15 @@ def by_speaker(pairs: Pairs) -> dict[bytes, Pairs]:
     return groups
 
 
-def choose(source: Path, pairs: Pairs, count: int, how: str) -> Pairs:
-    """Choose `count` utterances in one of the ways of `HOW`.
+def choose(source: Path, pairs: Pairs, count: int, how: How) -> Pairs:
+    """Choose `count` utterances in one of six ways.
 
     Args:
         source: The data directory, from which lengths are read.
         pairs: All utterances of the directory.
         count: Number of utterances to choose: per speaker with `per-spk`, and at least this number
             with `speakers`.
-        how: One of `HOW`.
+        how: Evenly from all utterances (`spread`), or as `moeasr subset-data-dir --help` says.
     """
     if how == "first":
         return pairs[:count]
@@ -102,7 +102,7 @@ def write_subset(source: Path, target: Path, pairs: Pairs, total: int, say: Say)
     say(f"reducing #utt from {total} to {len(pairs)}")
 
 
-def subset_by_count(source: Path, target: Path, count: int, how: str, say: Say) -> None:
+def subset_by_count(source: Path, target: Path, count: int, how: How, say: Say) -> None:
     """Write a data directory with a number of utterances of another directory.
 
     Raises:

@@ -20,7 +20,7 @@ def speech_inputs(data_dir: str | Path, recognizer: Recognizer) -> Iterator[Inpu
     """Yield the utterances of a data directory, one at a time, in descending order of length.
 
     Args:
-        data_dir: A data directory with feats.scp and text.
+        data_dir: A data directory with text, and with features or audio.
         recognizer: The model, whose units and features the data must fit.
 
     Raises:

@@ -15,6 +15,7 @@ from moeasr.score.examples import (
 from moeasr.score.results_table import is_valid, rank
 from moeasr.score.training_block import training_block
 
+PROVENANCE_TITLE = "## How these numbers were made"
 _PROVENANCE = ("commit", "config", "seed", "device", "num_threads", "checkpoint")
 _COMMANDS = ("train_command", "command", "score_command")
 _CHARACTER_WORDS = (
@@ -144,7 +145,7 @@ def _provenance_block(records: Sequence[Mapping[str, Any]]) -> str:
         key = tuple(record[field] for field in (*_PROVENANCE, *_COMMANDS))
         chunk = f" chunk {record['chunk_size']}" if record["chunk_size"] > 0 else ""
         groups.setdefault(key, []).append(f"{record['set']} {_mode_label(record)}{chunk}")
-    entries = ["## How these numbers were made"]
+    entries = [PROVENANCE_TITLE]
     for key, labels in groups.items():
         facts, commands = key[: len(_PROVENANCE)], key[len(_PROVENANCE) :]
         lines = [f"{', '.join(labels)}:", ""]

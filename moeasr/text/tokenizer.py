@@ -9,10 +9,10 @@ tokenizer is stored in a dictionary directory (`units.txt`, `tokenizer.yaml` and
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol
 
 from moeasr.atomic import atomic_path
-from moeasr.config import dump_yaml, from_mapping, load_yaml
+from moeasr.config import from_mapping, load_yaml
 from moeasr.errors import InputError
 from moeasr.text.bpe import BpeSplitter
 from moeasr.text.byte_units import merge_bytes
@@ -31,9 +31,9 @@ from moeasr.text.dictionary import (
 from moeasr.text.normalize import SPACE_UNIT, normalize
 from moeasr.text.scripts import joins
 from moeasr.text.words import WordSplitter
+from moeasr.yaml_text import dump_yaml
 
 UnitType = Literal["char", "bpe", "word", "cjk_bpe"]
-UNIT_TYPES: tuple[str, ...] = get_args(UnitType)
 
 
 class Splitter(Protocol):

@@ -13,7 +13,7 @@ import torch
 from checkpoints import FBANK, save_model
 
 from moeasr.bin.decode import main
-from moeasr.config import dump_yaml, to_mapping
+from moeasr.config import to_mapping
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.hypothesis import read_nbest
 from moeasr.decode.recognizer import Recognizer
@@ -23,6 +23,7 @@ from moeasr.features.archive import open_archive
 from moeasr.features.fbank import compute_fbank
 from moeasr.moe.layer import MoeConfig
 from moeasr.nn.feed_forward import DenseConfig
+from moeasr.yaml_text import dump_yaml
 
 MODES = list(SEARCHES)
 UTTS = {"u1": 0.5, "u10": 0.9, "u2": 0.31}

@@ -8,7 +8,7 @@ from rounding import assert_close
 
 from moeasr import checkpoint
 from moeasr.bin.densify import get_parser, main
-from moeasr.config import dump_yaml, to_mapping
+from moeasr.config import to_mapping
 from moeasr.convert import output_change
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.recognizer import Recognizer
@@ -22,6 +22,7 @@ from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.moe.expert_copies import DENSIFY_METHODS
 from moeasr.moe.layer import MoeConfig
 from moeasr.nn.feed_forward import DenseConfig
+from moeasr.yaml_text import dump_yaml
 
 UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
 FBANK = FbankConfig(num_mel_bins=20)

@@ -17,7 +17,7 @@ from moeasr.bin.profile import main as profile
 from moeasr.bin.show_config import main as show_config
 from moeasr.bin.transcribe import main as transcribe
 from moeasr.bin.usage import main as usage
-from moeasr.config import dump_yaml, to_mapping
+from moeasr.config import to_mapping
 from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
 from moeasr.experiment.config import load_experiment
@@ -25,6 +25,7 @@ from moeasr.experiment.start import start_model
 from moeasr.features.archive import open_archive
 from moeasr.models.build import build_model
 from moeasr.text.tokenizer import Tokenizer
+from moeasr.yaml_text import dump_yaml
 
 GOLDEN = Path(__file__).parents[1] / "interop" / "golden"
 UTTS = {"u1": 0.9, "u2": 0.6}

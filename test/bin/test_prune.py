@@ -10,11 +10,12 @@ import moeasr
 from moeasr import checkpoint
 from moeasr.bin import decode, densify, upcycle
 from moeasr.bin.prune import main
-from moeasr.config import dump_yaml, to_mapping
+from moeasr.config import to_mapping
 from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
 from moeasr.features.archive import open_archive
 from moeasr.moe.layer import MoeConfig
+from moeasr.yaml_text import dump_yaml
 
 ROUTED = MoeConfig(hidden_units=16, num_experts=6, router="language")
 

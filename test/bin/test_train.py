@@ -18,7 +18,6 @@ from unreliable_server import UnreliableServer, serving
 from moeasr import checkpoint
 from moeasr.augment.augmentations import AUGMENTATIONS
 from moeasr.bin import average, compute_cmvn, make_dict, train
-from moeasr.config import dump_yaml
 from moeasr.data.data_type import DATA_TYPES
 from moeasr.data.dataset import AsrDataset
 from moeasr.errors import InputError
@@ -26,6 +25,7 @@ from moeasr.features.archive import open_archive
 from moeasr.features.cmvn import CmvnStats
 from moeasr.lock import lock_directory
 from moeasr.models.build import load_model
+from moeasr.yaml_text import dump_yaml
 
 NUM_UTTS = 10
 CONFIG = {

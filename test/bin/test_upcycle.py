@@ -8,7 +8,7 @@ import torch
 
 from moeasr import checkpoint
 from moeasr.bin.upcycle import main
-from moeasr.config import dump_yaml, load_yaml, to_mapping
+from moeasr.config import load_yaml, to_mapping
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.recognizer import Recognizer
 from moeasr.errors import InputError
@@ -20,6 +20,7 @@ from moeasr.models.encoders.conformer import ConformerConfig
 from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.moe.layer import MoeConfig
 from moeasr.nn.feed_forward import DenseConfig
+from moeasr.yaml_text import dump_yaml
 
 UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
 FBANK = FbankConfig(num_mel_bins=20)

@@ -12,7 +12,7 @@ import torch
 
 from moeasr import checkpoint
 from moeasr.bin.usage import main
-from moeasr.config import dump_yaml, to_mapping
+from moeasr.config import to_mapping
 from moeasr.data.data_type import DATA_TYPES
 from moeasr.errors import InputError
 from moeasr.features.archive import open_archive
@@ -25,6 +25,7 @@ from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.moe.layer import MoeConfig
 from moeasr.nn.feed_forward import DenseConfig
 from moeasr.report.usage_table import LEGEND
+from moeasr.yaml_text import dump_yaml
 
 UNITS = ["<blank>", "<unk>", "<sos/eos>", *"abcd", "\u2581"]
 FBANK = FbankConfig(num_mel_bins=20)

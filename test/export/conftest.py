@@ -6,10 +6,11 @@ import soundfile
 from checkpoints import save_model
 
 from moeasr import checkpoint
-from moeasr.config import dump_yaml, to_mapping
+from moeasr.config import to_mapping
 from moeasr.decode.recognizer import Recognizer
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.moe.layer import MoeConfig
+from moeasr.yaml_text import dump_yaml
 
 pytest.importorskip("onnxscript", reason="the extra `deploy` is not installed")
 pytest.importorskip("onnxruntime", reason="the extra `deploy` is not installed")

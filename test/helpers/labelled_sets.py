@@ -7,7 +7,7 @@ from typing import Any
 import audio_sets
 
 from moeasr.bin import compute_cmvn, make_dict, train
-from moeasr.config import dump_yaml
+from moeasr.yaml_text import dump_yaml
 
 
 def make_labelled_set(folder: Path, config: Mapping[str, Any], labels: Sequence[str] = ()) -> Path:

@@ -10,7 +10,7 @@ from made_up import write_lines
 from speaking_model import save_speaking_model
 
 import moeasr
-from moeasr.config import dump_yaml, to_mapping
+from moeasr.config import to_mapping
 from moeasr.decode.recognizer import Recognizer
 from moeasr.decode.rescoring import token_log_probs
 from moeasr.deploy import folder_recognizer
@@ -18,6 +18,7 @@ from moeasr.deploy.networks import Encoded, TokenLogProbs
 from moeasr.models.heads.attention_head import reverse_tokens
 from moeasr.models.streaming_encoder import StreamingEncoder
 from moeasr.text.dictionary import write_units
+from moeasr.yaml_text import dump_yaml
 
 CHUNK_SIZE, NUM_LEFT_CHUNKS = 4, 2
 

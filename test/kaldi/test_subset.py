@@ -1,10 +1,12 @@
 """Parts of data directories."""
 
+from typing import get_args
+
 import pytest
 from tables import read_tables, write_tables
 
 from moeasr.errors import InputError
-from moeasr.kaldi.subset import HOW, by_speaker, choose, spread, subset_by_count, subset_by_list
+from moeasr.kaldi.subset import How, by_speaker, choose, spread, subset_by_count, subset_by_list
 
 PAIRS = [(utt.encode(), utt[:1].encode()) for utt in ("a-1", "a-2", "a-3", "b-1", "b-2", "c-1")]
 CHOSEN = {
@@ -29,10 +31,10 @@ def source(tmp_path):
 
 
 def test_every_way_to_choose_has_its_case():
-    assert set(CHOSEN) == set(HOW)
+    assert set(CHOSEN) == set(get_args(How))
 
 
-@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("how", get_args(How))
 def test_which_utterances_are_chosen(source, how):
     assert [utt.decode() for utt, _ in choose(source, PAIRS, 3, how)] == CHOSEN[how]
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from systems import BATCH, NUM_MEL_BINS, SYSTEMS, encoder, make_system, moe, pieces
 
-from moeasr.config import dump_yaml, to_mapping
+from moeasr.config import to_mapping
 from moeasr.data.batch import Batch
 from moeasr.data.data_type import DATA_TYPES
 from moeasr.decode.recognizer import Recognizer
@@ -20,6 +20,7 @@ from moeasr.models.config import ModelConfig
 from moeasr.report.conversion import speech_inputs
 from moeasr.report.expert_usage import measure_usage, read_batches
 from moeasr.text.build_tokenizer import build_tokenizer
+from moeasr.yaml_text import dump_yaml
 
 FBANK = FbankConfig(num_mel_bins=NUM_MEL_BINS)
 

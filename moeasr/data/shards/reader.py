@@ -32,8 +32,8 @@ from moeasr.open_files import OpenFiles, read_at
 AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus")
 TEXT_SUFFIX = ".txt"
 NAME_BYTES = 100
-MAKE_AGAIN = "copy or make this shard again"
 """Maximum length of a member's name in its own header; longer names have a header of their own."""
+MAKE_AGAIN = "copy or make this shard again"
 
 
 class ShardEntry(NamedTuple):

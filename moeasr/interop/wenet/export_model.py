@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from moeasr.atomic import temporary_directory
-from moeasr.config import dump_yaml
 from moeasr.errors import InputError, os_error_behind
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.interop.wenet.faults import fbank_faults, model_faults
@@ -19,6 +18,7 @@ from moeasr.models.asr import AsrModel
 from moeasr.strict_json import to_json
 from moeasr.text.dictionary import write_units
 from moeasr.text.tokenizer import Tokenizer
+from moeasr.yaml_text import dump_yaml
 
 WENET_CLI_RATE_HZ = 16000  # fixed sample rate of `wenet.cli`, which ignores that of train.yaml
 
