@@ -3,7 +3,10 @@
 import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from moeasr.atomic import atomic_path
 
 
 def to_json(value: Any, indent: int | None = None, ensure_ascii: bool = True) -> str:
@@ -19,6 +22,12 @@ def to_json(value: Any, indent: int | None = None, ensure_ascii: bool = True) ->
     except ValueError:  # a number is not finite, which is too rare to check beforehand
         value = _with_nulls(value)
         return json.dumps(value, indent=indent, ensure_ascii=ensure_ascii, allow_nan=False)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write a value as a JSON file for people to read; NaN and infinite numbers are null."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(to_json(value, indent=1) + "\n", encoding="utf-8")
 
 
 def _with_nulls(value: Any) -> Any:

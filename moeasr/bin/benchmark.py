@@ -20,7 +20,7 @@ import argparse
 from moeasr.bin import run
 from moeasr.limits import num_processes
 from moeasr.parser import Parser
-from moeasr.strict_json import to_json
+from moeasr.strict_json import write_json
 
 EPILOG = """example:
   moeasr benchmark --config conf/dense.yaml conf/u2pp_moe.yaml --num-threads 1"""
@@ -78,7 +78,6 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
     import torch
 
-    from moeasr.atomic import atomic_path
     from moeasr.experiment.config import load_experiment
     from moeasr.logs import setup_logging
     from moeasr.report.speed_benchmark import Subject, Workload, benchmark, benchmark_lines
@@ -103,8 +102,7 @@ def main(argv: list[str] | None = None) -> None:
     print("\n".join(benchmark_lines(result)))
     if args.out:
         record = {**result, "num_threads": args.num_threads, "commit": describe_commit()}
-        with atomic_path(args.out) as temporary:
-            temporary.write_text(to_json(record, indent=1) + "\n", encoding="utf-8")
+        write_json(args.out, record)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from moeasr.bin import run, typed_command
 from moeasr.errors import InputError
 from moeasr.limits import num_mel_bins, vocab_size
 from moeasr.parser import Parser
-from moeasr.strict_json import to_json
+from moeasr.strict_json import write_json
 
 EPILOG = """examples:
   moeasr profile --config conf/u2pp_moe.yaml --out cost.json
@@ -49,7 +49,6 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     from moeasr import checkpoint
-    from moeasr.atomic import atomic_path
     from moeasr.decode.recognizer import Recognizer
     from moeasr.experiment.config import load_experiment
     from moeasr.models.build import build_model
@@ -91,8 +90,7 @@ def main(argv: list[str] | None = None) -> None:
             "command": typed_command("profile", argv),
         }
         record = {**cost_record(costs[source]), **facts}
-        with atomic_path(args.out) as temporary:
-            temporary.write_text(to_json(record, indent=1) + "\n", encoding="utf-8")
+        write_json(args.out, record)
 
 
 def _check(args: argparse.Namespace) -> None:

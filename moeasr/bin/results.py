@@ -8,7 +8,7 @@ import argparse
 
 from moeasr.bin import run
 from moeasr.parser import Parser
-from moeasr.strict_json import to_json
+from moeasr.strict_json import write_json
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -36,8 +36,7 @@ def main(argv: list[str] | None = None) -> None:
     exp_dir = Path(args.exp_dir)
     records = gather(exp_dir)
     page = results_page(records, exp_dir)
-    with atomic_path(exp_dir / "results.json") as temporary:
-        temporary.write_text(to_json(records, indent=1) + "\n", encoding="utf-8")
+    write_json(exp_dir / "results.json", records)
     with atomic_path(exp_dir / "RESULTS.md") as temporary:
         temporary.write_text(page, encoding="utf-8")
     # Commits and commands are not printed.

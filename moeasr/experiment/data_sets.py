@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from moeasr.atomic import atomic_path
 from moeasr.bars import duration
 from moeasr.datadir.utterances import Utterances
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.logs import get_logger
 from moeasr.plurals import counted
-from moeasr.strict_json import to_json
+from moeasr.strict_json import write_json
 
 logger = get_logger("train")
 NAME = "data_sets.json"
@@ -33,8 +32,7 @@ def write_data_sets(
             *(name, counted(about["num_utts"], "utterance"), about["dir"]),
             duration(3600 * about["hours"]),
         )
-    with atomic_path(exp_dir / NAME) as temporary:
-        temporary.write_text(to_json(sets, indent=1) + "\n", encoding="utf-8")
+    write_json(exp_dir / NAME, sets)
 
 
 def _describe(data_dir: str, utterances: Utterances, fbank: FbankConfig) -> dict[str, Any]:

@@ -15,12 +15,12 @@ from moeasr.datadir.raw_tables import (
     key,
     label_tables,
     read_lines,
+    read_utt2spk,
     rename,
-    rest,
     segment_recordings,
-    show,
     spk2utt_of,
     write_lines,
+    write_utt2spk,
 )
 from moeasr.errors import InputError
 from moeasr.kaldi.speak import Say
@@ -157,14 +157,8 @@ def write_renamed(
         InputError: utt2spk is missing or malformed.
     """
     has_segments = (source / "segments").is_file()
-    pairs = []
-    for number, line in enumerate(read_lines(source / "utt2spk"), start=1):
-        if len(line.split()) != 2:
-            raise InputError(f"{source / 'utt2spk'}, line {number}: malformed line '{show(line)}'")
-        pairs.append((new_utt(key(line)), new_spk(rest(line))))
-    pairs.sort()
-    write_lines(target / "utt2spk", [utt + b" " + speaker for utt, speaker in pairs])
-    write_lines(target / "spk2utt", sorted(spk2utt_of(pairs), key=key))
+    pairs = [(new_utt(utt), new_spk(speaker)) for utt, speaker in read_utt2spk(source)]
+    write_utt2spk(target, pairs)
     written = ["utt2spk", "spk2utt"]
     for name in names:
         if not (source / name).is_file():

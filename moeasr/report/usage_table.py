@@ -7,7 +7,7 @@ from typing import Any
 from moeasr.atomic import atomic_path
 from moeasr.moe.stats import LayerUsage, dead_experts, load_cv, load_entropy, load_max_share
 from moeasr.report.heat_map import draw_expert_usage
-from moeasr.strict_json import to_json
+from moeasr.strict_json import write_json
 
 COLUMNS = ("layer", "frames", "E", "K", "CV", "max x E", "dead", "entropy", "load %")
 
@@ -35,8 +35,7 @@ def write_usage(
     """
     out_dir = Path(out_dir)
     record = {**facts, **summarize(layers), "layers": [usage_record(layer) for layer in layers]}
-    with atomic_path(out_dir / "expert_usage.json") as temporary:
-        temporary.write_text(to_json(record, indent=1) + "\n", encoding="utf-8")
+    write_json(out_dir / "expert_usage.json", record)
     picture = "expert_usage.png" if plot else None
     if picture is not None:
         model_name = "/".join(Path(facts["checkpoint"]).parts[-2:])

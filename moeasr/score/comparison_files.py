@@ -8,7 +8,7 @@ from typing import NamedTuple
 from moeasr.atomic import atomic_path
 from moeasr.score.comparison import compare, comparison_page
 from moeasr.score.scored_experiment import find_experiments, read_experiment
-from moeasr.strict_json import to_json
+from moeasr.strict_json import write_json
 
 
 class TableChoice(NamedTuple):
@@ -64,8 +64,7 @@ def write_comparison(root: str | Path, exp_dirs: Sequence[str | Path], choice: T
             for experiment in experiments
         ],
     }
-    with atomic_path(root / "comparison.json") as temporary:
-        temporary.write_text(to_json(content, indent=1) + "\n", encoding="utf-8")
+    write_json(root / "comparison.json", content)
     with atomic_path(root / "COMPARISON.md") as temporary:
         temporary.write_text(page, encoding="utf-8")
     return page

@@ -94,5 +94,5 @@ def test_source_and_target_must_differ_and_the_source_exist(source, tmp_path):
     with pytest.raises(InputError, match="no such file .*none/utt2spk"):
         require_source(tmp_path / "none", source)
     write_tables(source, {"utt2spk": "a-1 a\nbad\n"})
-    with pytest.raises(InputError, match="utt2spk, line 2: malformed line 'bad'"):
+    with pytest.raises(InputError, match="utt2spk, line 2: has 1 field instead of 2: 'bad'"):
         write_renamed(source, tmp_path / "new", (), bytes, bytes, bytes)
