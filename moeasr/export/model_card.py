@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 from moeasr.decode.recognizer import Recognizer
 from moeasr.deploy.model_folder import ChunkSizes
 from moeasr.export.dev_set import DevSet
+from moeasr.export.sherpa_limits import HIGH_FREQ_HZ
 from moeasr.plurals import counted
 
 if TYPE_CHECKING:
     from moeasr.export.checked_export import FileReport
 
+SHERPA_RATE_HZ = 16000
+"""Sample rate for which sherpa-onnx computes features unless it is told otherwise."""
 CARD = """\
 ---
 license: {licence}
@@ -58,7 +61,7 @@ import sherpa_onnx
 import soundfile
 
 samples, rate = soundfile.read("test.wav", dtype="float32")
-recognizer = sherpa_onnx.OfflineRecognizer.from_wenet_ctc("model.int8.onnx", "tokens.txt")
+recognizer = sherpa_onnx.OfflineRecognizer.from_wenet_ctc({arguments})
 stream = recognizer.create_stream()
 stream.accept_waveform(rate, samples)
 recognizer.decode_stream(stream)
@@ -68,11 +71,11 @@ print(stream.result.text)
 or on the command line:
 
 ```
-sherpa-onnx-offline --tokens=tokens.txt --wenet-ctc-model=model.int8.onnx test.wav
+sherpa-onnx-offline {rate_option}--tokens=tokens.txt --wenet-ctc-model=model.int8.onnx test.wav
 ```
 {streaming}
-The model expects 80 mel bins from 20 to 7600 Hz, which sherpa-onnx computes by default. CMVN is
-part of the files.
+The model expects 80 mel bins from 20 to {high_freq:.0f} Hz, which sherpa-onnx computes by default
+from audio at {rate} Hz. CMVN is part of the files.
 """
 NO_SHERPA = """\
 sherpa-onnx cannot run this model: {reasons}.
@@ -85,7 +88,7 @@ STREAMING = """
 A live stream in chunks of {chunk} encoder frames ({chunk_ms:.0f} ms) with {left} left chunks:
 
 ```
-sherpa-onnx --tokens=tokens.txt --wenet-ctc-model=model.streaming.int8.onnx \\
+sherpa-onnx {rate_option}--tokens=tokens.txt --wenet-ctc-model=model.streaming.int8.onnx \\
     --wenet-ctc-chunk-size={chunk} --wenet-ctc-num-left-chunks={left} test.wav
 ```
 
@@ -128,6 +131,9 @@ def model_card(
         f"{report.real_time_factor:.4f} |"
         for report in reports
     ]
+    rate_hz = recognizer.fbank.sample_rate_hz
+    is_default = rate_hz == SHERPA_RATE_HZ
+    rate_option = "" if is_default else f"--sample-rate={rate_hz} "
     streaming = ""
     if sizes is not None:
         frame_sec = recognizer.frame_sec
@@ -136,11 +142,19 @@ def model_card(
             left=sizes.num_left_chunks,
             chunk_ms=1000 * sizes.chunk_size * frame_sec,
             tail=sizes.chunk_size * frame_sec + 0.1,
+            rate_option=rate_option,
         )
     if limits:
         sherpa = NO_SHERPA.format(reasons="; ".join(limits))
     else:
-        sherpa = SHERPA.format(streaming=streaming)
+        arguments = '"model.int8.onnx", "tokens.txt"'
+        sherpa = SHERPA.format(
+            streaming=streaming,
+            rate=rate_hz,
+            high_freq=rate_hz / 2 + HIGH_FREQ_HZ,
+            arguments=arguments if is_default else f"{arguments}, sample_rate={rate_hz}",
+            rate_option=rate_option,
+        )
     return CARD.format(
         library="onnx" if limits else "sherpa-onnx",
         name=recognizer.info.get("config_name", "model"),
@@ -148,7 +162,7 @@ def model_card(
         active=recognizer.params.active / 1e6,
         num_units=recognizer.tokenizer.vocab_size,
         unit_type=recognizer.tokenizer.config.type,
-        rate=recognizer.fbank.sample_rate_hz,
+        rate=rate_hz,
         licence=licence,
         dev=dev_set.name,
         utterances=counted(len(dev_set.feats), "utterance"),

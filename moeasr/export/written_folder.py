@@ -11,6 +11,7 @@ from moeasr.atomic import temporary_directory
 from moeasr.config import load_yaml, to_mapping
 from moeasr.decode.config import DEFAULT_REVERSE_WEIGHT
 from moeasr.decode.recognizer import Recognizer
+from moeasr.decode.required_heads import require_heads
 from moeasr.deploy.model_folder import (
     BPE_MODEL,
     CONFIG,
@@ -50,6 +51,7 @@ def check_exportable(model: AsrModel) -> None:
             f"({', '.join(model.languages)}), but sherpa-onnx and onnxruntime pass only audio to a "
             "model; use the checkpoint with `moeasr transcribe --language`"
         )
+    require_heads(["ctc"], model, "a model folder needs")
 
 
 def write_graphs(recognizer: Recognizer, out: Path, sizes: ChunkSizes | None) -> list[str]:

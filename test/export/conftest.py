@@ -19,7 +19,7 @@ MOE = MoeConfig(hidden_units=16, num_experts=4, experts_per_frame=2)
 
 def save_recognizer(path, **settings):
     """Write a checkpoint whose CTC, like that of a trained model, never means <sos/eos>."""
-    content = checkpoint.load(save_model(path, fbank=FbankConfig(), **settings))
+    content = checkpoint.load(save_model(path, **{"fbank": FbankConfig(), **settings}))
     content["model"]["ctc.project.bias"][2] = -50.0
     checkpoint.save(path, content)
     return Recognizer.from_checkpoint(path)

@@ -30,23 +30,27 @@ def test_an_output_layer_that_the_encoder_shares_stays_under_both_of_its_paths()
 
 
 @pytest.mark.slow
-def test_experts_become_8_bit_integers_and_routers_do_not(tmp_path):
+@pytest.mark.parametrize(
+    ("system", "num_floats"),
+    # The front end, CTC and the router of each MoE layer keep a product in float32: four layers, or
+    # the two of the second block and the head that chooses groups.
+    [("u2pp_moe", 6), ("learned_group", 5)],
+)
+def test_experts_become_8_bit_integers_and_routers_do_not(tmp_path, system, num_floats):
     import onnx
 
     path, int8 = tmp_path / "model.onnx", tmp_path / "model.int8.onnx"
-    module = graph()
+    module = graph(system)
     write_onnx(module, path, {"vocab_size": 9})
     quantize_file(path, int8, unquantized_paths(module))
     model = onnx.load(int8)
     kinds = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
     experts = [kind for name, kind in kinds.items() if "experts.0.w" in name and "quant" in name]
     assert experts and set(experts) == {onnx.TensorProto.INT8}
-    # two macaron and two other MoE layers, the front end and CTC keep a product in float32;
-    # attention multiplies two activations
     floats = [
         n for n in model.graph.node if n.op_type in ("MatMul", "Gemm") and n.input[1] in kinds
     ]
-    assert len(floats) == 6
+    assert len(floats) == num_floats
     feats = np.random.default_rng(0).normal(6, 3, (83, 20)).astype("f")
     exact, rounded = (offline(file, 9)(feats) for file in (path, int8))
     assert 0 < np.abs(np.exp(exact) - np.exp(rounded)).max() < 0.2

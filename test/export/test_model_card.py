@@ -5,6 +5,7 @@ from moeasr.export.checked_export import FileReport
 from moeasr.export.dev_set import DevSet
 from moeasr.export.difference import Difference
 from moeasr.export.model_card import model_card
+from moeasr.features.fbank_config import FbankConfig
 
 REPORT = FileReport("model.onnx", 12.34, 5.678, 0.01234, Difference())
 DEV = DevSet("dev", [("u1", None)], {"u1": "a"}, 90.0, None, 16000)
@@ -19,7 +20,21 @@ def test_results_and_commands_are_filled_in(recognizer):
     assert "on `dev` (1 utterance, 1.5 minutes)" in card
     assert "| `model.onnx` | 12.3 MB | 5.68 % | 0.0123 |" in card
     assert "--wenet-ctc-chunk-size=8 --wenet-ctc-num-left-chunks=4" in card
+    assert 'from_wenet_ctc("model.int8.onnx", "tokens.txt")' in card
+    assert "--sample-rate" not in card and "from 20 to 7600 Hz" in card
     assert "chunks of 8 encoder frames (320 ms)" in card
+
+
+def test_commands_for_another_sample_rate_name_it(make_recognizer, tmp_path):
+    fbank = FbankConfig(sample_rate_hz=8000, high_freq_hz=3600.0)
+    telephone = make_recognizer(tmp_path / "a.pt", fbank=fbank)
+    sizes = ChunkSizes(chunk_size=8, num_left_chunks=4)
+    card = model_card(telephone, sizes, DEV, [REPORT], "unknown", [], [])
+    assert 'from_wenet_ctc("model.int8.onnx", "tokens.txt", sample_rate=8000)' in card
+    assert card.count("--sample-rate=8000 --tokens=tokens.txt") == 2
+    assert (
+        "from 20 to 3600 Hz, which sherpa-onnx computes by default\nfrom audio at 8000 Hz" in card
+    )
 
 
 def test_a_model_without_streaming_files_does_not_mention_them(recognizer):

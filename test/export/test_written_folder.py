@@ -22,6 +22,13 @@ def test_a_router_that_needs_the_language_is_refused():
         check_exportable(model)
 
 
+def test_a_model_without_ctc_is_refused():
+    """All networks of a model folder begin with CTC, which would be untrained."""
+    model = make_system("dense", ctc_weight=0.0)
+    with pytest.raises(InputError, match="^a model folder needs CTC, but .* without it"):
+        check_exportable(model)
+
+
 def test_nothing_else_is_overwritten(tmp_path):
     check_target(tmp_path / "new")
     check_target(tmp_path)  # empty

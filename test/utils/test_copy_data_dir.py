@@ -87,7 +87,9 @@ def test_errors(call, data):
     done = copy(call, "none", "copy")
     assert done.returncode == 1 and "no such file none/utt2spk" in done.stderr
     path = data(utt2spk="a-1 a\na-2 a x\n")
-    with pytest.raises(InputError, match="my data/utt2spk, line 2: has 3 fields instead of 2: 'a-2 a x'"):
+    with pytest.raises(
+        InputError, match="my data/utt2spk, line 2: has 3 fields instead of 2: 'a-2 a x'"
+    ):
         copy_data_dir(path, path / "copy", Affixes(), print)
 
 

@@ -1,6 +1,7 @@
 """The group head, which identifies the label of each frame and thereby its group of experts."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -72,7 +73,11 @@ class GroupHead(Head):
             and the one-hot groups (B, T, G).
         """
         dtype = torch.promote_types(x.dtype, torch.float32)
-        with torch.autocast(x.device.type, enabled=False):
+        device = x.device.type
+        # Without autocast there is no block: in an exported graph, operators of such a block do not
+        # know their module, and would be quantised.
+        under_autocast = torch.is_autocast_enabled(device)
+        with torch.autocast(device, enabled=False) if under_autocast else nullcontext():
             scores = self.project(self.norm(x.to(dtype)))
         candidates = scores if self.has_blank_group else self._label_scores(scores)
         groups = torch.arange(self.num_groups, device=x.device)
