@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from moeasr.errors import did_you_mean
+from moeasr.rank_report import send_report
 
 
 class Parser(argparse.ArgumentParser):
@@ -27,12 +28,13 @@ class Parser(argparse.ArgumentParser):
         return super().format_help()
 
     def error(self, message: str) -> NoReturn:
-        """Print one line to standard error and exit with status 2."""
+        """Print one line to standard error, or send it to the launcher; exit with status 2."""
         unknown = self._unknown_option()
         if unknown is not None:
             nearest = did_you_mean(unknown, self._option_string_actions)
             message = f"unknown option {unknown}{nearest} (--help lists all options)"
-        self.exit(2, f"{self.prog}: error: {message}\n")
+        is_sent = send_report("failed", message)  # one process of several that were launched
+        self.exit(2, None if is_sent else f"{self.prog}: error: {message}\n")
 
     def _unknown_option(self) -> str | None:
         """Return the first given option that is neither a known option nor the beginning of one."""

@@ -6,6 +6,7 @@ import time
 from moeasr.errors import InputError
 
 DEFAULT_WAIT_SEC = 600.0
+DEFAULT_PORT = 29400  # as in torchrun
 LOOK_EVERY_SEC = 0.5
 CONNECT_SEC = 10.0
 
@@ -17,13 +18,22 @@ class Meeting:
         endpoint: The host and port at which the machines meet, such as `node1:29500`.
         num_machines: Number of machines.
         conf: The value of torchrun's `--rdzv_conf`, such as `is_host=0,join_timeout=600`.
+
+    Raises:
+        InputError: The waiting time in `conf` is not a number.
     """
 
     def __init__(self, endpoint: str, num_machines: str, conf: str) -> None:
         self._endpoint = endpoint
         self._num_machines = num_machines
         self._settings = dict(pair.strip().partition("=")[::2] for pair in conf.split(","))
-        self._wait_sec = float(self._settings.get("join_timeout", DEFAULT_WAIT_SEC))
+        wait = self._settings.get("join_timeout", str(DEFAULT_WAIT_SEC))
+        try:
+            self._wait_sec = float(wait)
+        except ValueError:
+            raise InputError(
+                f"--rdzv_conf: join_timeout must be a number of seconds, but is '{wait}'"
+            ) from None
 
     def arrive(self) -> str | None:
         """Wait until the machine that owns the endpoint answers, if this is another machine.
@@ -36,16 +46,20 @@ class Meeting:
             the endpoint.
 
         Raises:
-            InputError: The endpoint does not answer in time.
+            InputError: The endpoint is malformed or does not answer in time.
         """
-        host, _, port = self._endpoint.rpartition(":")
-        host = host.strip("[]")
+        from torch.distributed.elastic.rendezvous.utils import parse_rendezvous_endpoint
+
+        try:
+            host, port = parse_rendezvous_endpoint(self._endpoint, DEFAULT_PORT)
+        except ValueError as error:
+            raise InputError(f"--rdzv_endpoint: {str(error).rstrip('.')}") from None
         if self._settings.get("is_host") != "0":
             return host if "is_host" in self._settings else None
         deadline = time.monotonic() + self._wait_sec
         while True:
             try:
-                with socket.create_connection((host, int(port)), CONNECT_SEC) as connection:
+                with socket.create_connection((host, port), CONNECT_SEC) as connection:
                     return connection.getsockname()[0]
             except OSError as error:
                 reason = error.strerror or str(error)

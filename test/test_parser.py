@@ -39,6 +39,15 @@ def test_a_misspelt_option_gets_the_nearest_one(parser, given, message, capsys):
     assert said == f"cook: error: {message} (--help lists all options)\n"
 
 
+def test_a_process_that_was_launched_leaves_the_line_to_the_launcher(parser, monkeypatch, capsys):
+    sent = []
+    monkeypatch.setattr("moeasr.parser.send_report", lambda *report: sent.append(report) or True)
+    with pytest.raises(SystemExit) as exited:
+        parser.parse_args(["--dish", "a", "--xyz"])
+    assert exited.value.code == 2 and capsys.readouterr().err == ""
+    assert sent == [("failed", "unknown option --xyz (--help lists all options)")]
+
+
 def test_other_errors_keep_the_sentence_of_argparse(parser, capsys):
     for given, message in (
         (["--beam-size", "4"], "the following arguments are required: --dish"),

@@ -25,6 +25,7 @@ def endpoint(listener: socket.socket) -> str:
 def test_the_host_of_the_endpoint_waits_for_nobody_and_knows_its_address():
     assert Meeting("node7:29500", "2", "is_host=1,join_timeout=5").arrive() == "node7"
     assert Meeting("[fe80::1]:29500", "2", "is_host=1").arrive() == "fe80::1"
+    assert Meeting("node7", "2", "is_host=1").arrive() == "node7"
 
 
 def test_options_of_torchrun_without_a_host_stay_as_they_are():
@@ -49,6 +50,19 @@ def test_another_machine_waits_until_the_host_listens(listener, monkeypatch):
     address = Meeting(endpoint(listener), "2", "is_host=0,join_timeout=120").arrive()
     host.join()
     assert address == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("place", "conf", "message"),
+    [
+        ("node1:x", "is_host=0", "^--rdzv_endpoint: .*'node1:x'"),
+        ("a b:29500", "is_host=0", "^--rdzv_endpoint: .*'a b:29500'"),
+        ("node1", "join_timeout=soon", "^--rdzv_conf: join_timeout must be .* but is 'soon'$"),
+    ],
+)
+def test_malformed_options_are_one_sentence(place, conf, message):
+    with pytest.raises(InputError, match=message):
+        Meeting(place, "2", conf).arrive()
 
 
 def test_a_host_that_never_listens_is_one_sentence(listener, monkeypatch):

@@ -26,11 +26,20 @@ Options:
   --fbank-config <config-file>         # filter-bank settings as YAML (default: conf/fbank.yaml)
   --fbank-dir <dir>                    # directory of stored features (default: fbank)
   --shard-dir <dir>                    # directory of shards (default: shards)
+Those of another directory than data/<name> go to a directory below, such as fbank/other for
+other/<name>.
 EOM
   exit 1
 fi
 
 data=${1%/}
+# data/x and other/x, or data/a/x and data/b/x, must not overwrite each other's features.
+parent=$(realpath -ms -- "$(dirname "$data")")
+parent=${parent#"$(realpath -s .)/"}
+if [ "$parent" != data ]; then
+  fbank_dir=$fbank_dir/${parent#/}
+  shard_dir=$shard_dir/${parent#/}
+fi
 shopt -s extglob # the features of data/x.1 are not those of data/x
 rm -f "$data"/{feats,shards}.scp "$fbank_dir/raw_fbank_$(basename "$data")".+([0-9]).@(ark|scp)
 make=(--nj "$nj" --cmd "$cmd" --fbank-config "$fbank_config" "$data" "$data/log")

@@ -9,6 +9,7 @@ import argparse
 import difflib
 import logging
 import pkgutil
+import re
 import signal
 import sys
 from contextlib import suppress
@@ -55,6 +56,8 @@ def main(argv: list[str] | None = None) -> None:
 
     options = torchrun.parse_args(arguments)
     _check_num_processes(options.nproc_per_node)
+    if not re.fullmatch(r"[1-9][0-9]*(:[1-9][0-9]*)?", options.nnodes):
+        raise InputError(f"--nnodes must be a number of machines, but is '{options.nnodes}'")
     if not options.no_python:
         _check_program(options.training_script, options.module)
     logging.disable(logging.ERROR)  # torchrun would repeat the message below in many lines

@@ -76,7 +76,7 @@ def main(argv: list[str] | None = None) -> None:
     if notice:
         get_logger("make_fbank").info(notice)
     output = (args.ark, args.scp, args.compress)
-    write_fbank(utterances, args.wav_scp, config, *output, args.seed).log()
+    write_fbank(utterances, config, *output, args.seed).log()
 
 
 if __name__ == "__main__":

@@ -51,7 +51,6 @@ class FbankReport:
 
 def write_fbank(
     utterances: Utterances,
-    wav_scp: str | Path,
     config: FbankConfig,
     ark: str | Path,
     scp: str,
@@ -61,11 +60,11 @@ def write_fbank(
     """Write the features of utterances, and tables of their numbers of frames and durations.
 
     The tables of x.scp are x.utt2num_frames and x.utt2dur. The summary of unusual
-    utterances is x.report.json. An utterance that cannot be read is skipped with a warning.
+    utterances is x.report.json. An utterance that cannot be read is skipped with a warning, also if
+    there is no other, because all jobs together decide whether too many are missing.
 
     Args:
         utterances: The utterances.
-        wav_scp: Table in which the utterances are listed, for messages.
         config: Settings of the filter banks.
         ark: The archive to write.
         scp: The index of the archive to write.
@@ -73,7 +72,7 @@ def write_fbank(
         seed: Seed of the dither.
 
     Raises:
-        InputError: No utterance could be read. No file is written in this case.
+        InputError: The archive cannot be written.
     """
     reader, report = RecordingReader(), FbankReport(len(utterances))
     base = scp.removesuffix(".scp")
@@ -102,7 +101,5 @@ def write_fbank(
             archive.write(utt_id, feats)
             frames_file.write(f"{utt_id} {feats.size(0)}\n")
             durations_file.write(f"{utt_id} {round(len(samples) / rate_hz, 4)}\n")
-        if len(report.skipped) == len(utterances):
-            raise InputError(f"no utterance of {wav_scp} could be read (see the warnings above)")
     report.save(Path(f"{base}.report.json"))
     return report

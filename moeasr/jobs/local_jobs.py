@@ -7,7 +7,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, Protocol
@@ -121,10 +123,12 @@ class Runner:
         machine = self._place.take()
         try:
             command = self._call.numbered(self._call.command, number)
-            begin_log(log, command, machine=machine)
+            with _naming(log):
+                begin_log(log, command, machine=machine)
             start = time.time()
             code = self._run_script(f"( {command}\n)\n", log, machine)
-            end_log(log, code, int(time.time()) - int(start))
+            with _naming(log):
+                end_log(log, code, int(time.time()) - int(start))
         finally:
             self._place.give_back(machine)
         return code == 0
@@ -215,6 +219,16 @@ def picked(log: Path, pick: str) -> bool | None:
     if ends[-1] == "0":
         return True
     return None if pick == "failed" else False
+
+
+@contextmanager
+def _naming(log: Path) -> Iterator[None]:
+    """Name a log in errors of the block: that of a full disk names no file, others a directory."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(log)
+        raise
 
 
 def _group_runs(group: int) -> bool:

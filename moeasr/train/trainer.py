@@ -255,6 +255,7 @@ class Trainer(Generic[BatchT]):
         self._state.save_epoch(dev.cost(self._config.best_by), dev.named_metrics())
         self._progress.start_epoch(end.epoch + 1)
         self._state.save_last()
+        self._stopper.stop_if_requested()  # pictures may take longer than a batch system waits
         if self._after_epoch is not None:
             with self._parallel.whole_model(), self._precision():
                 if distributed.is_main():

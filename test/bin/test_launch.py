@@ -95,6 +95,11 @@ def test_a_number_of_processes_out_of_range_is_refused_before_any_starts(count, 
         main(["--standalone", "--nproc_per_node", count, str(tmp_path / "none.py")])
 
 
+def test_a_malformed_number_of_machines_is_refused(tmp_path):
+    with pytest.raises(InputError, match="^--nnodes must be a number of machines, but is 'x'$"):
+        main(["--nnodes", "x", str(tmp_path / "none.py")])
+
+
 @pytest.mark.parametrize(
     ("program", "message"),
     [

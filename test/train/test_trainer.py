@@ -25,6 +25,7 @@ from two_processes import TRAINING, run_two_processes
 from moeasr import checkpoint
 from moeasr.errors import InputError
 from moeasr.models.intermediate_ctc import IntermediateCtcConfig
+from moeasr.train.checkpoint_keeper import CheckpointKeeper
 from moeasr.train.config import EmaConfig, FreezeConfig, OptimConfig, ScheduleConfig
 from moeasr.train.evaluation import EvaluatedBatch
 from moeasr.train.stopping import STOPPED_BY_SIGNAL
@@ -329,6 +330,28 @@ def test_epochs_are_ranked_by_their_word_error_rate_and_pictures_are_drawn_after
     assert [line["wer"] for line in metrics(tmp_path, "dev")] == rates
     assert ends == [(n, n, rate, rate, rate) for n, rate in enumerate(rates, start=1)]
     assert sorted(path.name for path in tmp_path.glob("epoch_*")) == ["epoch_2.pt", "epoch_3.pt"]
+
+
+def test_a_stop_at_the_end_of_an_epoch_does_not_wait_for_pictures(tmp_path, monkeypatch):
+    """A batch system kills a training soon after its SIGTERM."""
+    epochs, drawn = ([[[1.0, 2.0, 0.0]]], [[[3.0, 1.0, 0.0]]]), []
+    train_slope(tmp_path / "unbroken", *epochs)
+    save_epoch = CheckpointKeeper.save_epoch
+
+    def save_and_terminate(*arguments):
+        save_epoch(*arguments)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def train():
+        train_slope(tmp_path / "broken", *epochs, after_epoch=lambda end: drawn.append(end.epoch))
+
+    with monkeypatch.context() as patched, pytest.raises(SystemExit) as stopped:
+        patched.setattr(CheckpointKeeper, "save_epoch", save_and_terminate)
+        train()
+    assert stopped.value.code == STOPPED_BY_SIGNAL and drawn == []
+    train()
+    assert drawn == [2]
+    assert_same_run(tmp_path / "unbroken", tmp_path / "broken")
 
 
 def test_a_model_trains_in_training_mode_and_is_evaluated_in_evaluation_mode(tmp_path):

@@ -50,11 +50,31 @@ def test_features_are_made_by_data_type(call, make_features, data_type, maker, p
     assert all((call.cwd / name).exists() for name in OTHERS)
 
 
-def test_defaults(make_features):
-    done, calls = make_features("data/dev")
+@pytest.mark.parametrize("data", ["data/dev", "./data/dev"])
+def test_defaults(make_features, data):
+    done, calls = make_features(data)
     assert done.returncode == 0, done.stderr
-    made = "make_fbank.sh --nj 4 --cmd run.pl --fbank-config conf/fbank.yaml data/dev data/dev/log"
+    made = f"make_fbank.sh --nj 4 --cmd run.pl --fbank-config conf/fbank.yaml {data} {data}/log"
     assert calls[0] == [*made.split(), "fbank"]
+
+
+@pytest.mark.parametrize(
+    ("data", "below"),
+    [
+        ("data/fsdd/dev", "/data/fsdd"),
+        ("other/dev/", "/other"),
+        ("/big/data/dev", "/big/data"),
+    ],
+)
+def test_sets_of_one_name_do_not_share_features(call, make_features, data, below):
+    of_data = call.cwd / "fbank/raw_fbank_dev.1.ark"
+    of_data.parent.mkdir()
+    of_data.touch()
+    for data_type, place in (("feats", "fbank"), ("shard", "shards")):
+        done, calls = make_features("--data-type", data_type, data)
+        assert done.returncode == 0, done.stderr
+        assert calls[-2][-1] == place + below
+    assert of_data.exists()
 
 
 def test_a_maker_that_fails_ends_it(call, make_features):

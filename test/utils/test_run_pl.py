@@ -200,6 +200,19 @@ def test_too_many_jobs_for_the_system_are_one_sentence(utils, tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def test_a_log_that_cannot_be_written_is_named(call):
+    (call.cwd / "file").touch()
+    for log, reason in (
+        ("/dev/full", "No space left on device"),
+        ("file/x.log", "(Not a directory|File exists)"),
+    ):
+        done = call("run.pl", log, "true")
+        assert done.returncode == 255
+        assert re.fullmatch(
+            f"run.pl: the log file {log} cannot be written: {reason}\n", done.stderr
+        )
+
+
 def test_a_shell_that_a_signal_ends_does_not_end_the_job(call):
     """Slurm signals all processes at once. What the shell started may still save its state."""
     words = ["bash", "-c", "sleep 1; touch saved", "&", "kill", "-TERM", "$$"]
