@@ -3,9 +3,7 @@
 import os
 
 from moeasr.audio.pipes import UndecodableError, parse_pipe
-from moeasr.audio.probe import AudioInfo
-from moeasr.audio.programs import Effect, Resample, Speed
-from moeasr.audio.sample_counts import perturbed_length, resampled_length
+from moeasr.audio.probe import AudioInfo, info_after
 from moeasr.audio.samples import measure_stream
 from moeasr.errors import InputError
 
@@ -25,7 +23,7 @@ def measure_header(entry: str) -> AudioInfo | None:
     except UndecodableError:  # the program that the pipe names may be able to read the format
         return None
     for effect in pipe.effects if pipe is not None else ():
-        info = _info_after(effect, info)
+        info = info_after(effect, info)
     return info
 
 
@@ -35,14 +33,3 @@ def _measure_file(path: str, channel: int | None) -> AudioInfo:
             return measure_stream(stream, f"audio file {path}", channel)
     except OSError as error:
         raise InputError(f"audio file {path} cannot be read: {error.strerror or error}") from None
-
-
-def _info_after(effect: Effect, info: AudioInfo) -> AudioInfo:
-    """Return the exact length after an effect; `effect.length` may be off by one sample."""
-    rate_hz, num_samples, overshoots = info
-    if isinstance(effect, Resample):
-        num_samples = resampled_length(num_samples, rate_hz, effect.target_rate_hz)
-        rate_hz = effect.target_rate_hz
-    elif isinstance(effect, Speed):
-        num_samples = perturbed_length(num_samples, rate_hz, effect.factor)
-    return AudioInfo(rate_hz, num_samples, overshoots)

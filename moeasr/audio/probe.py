@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from moeasr.audio.ark import archive_place, read_record
 from moeasr.audio.commands import can_run_decoder, run_command
 from moeasr.audio.pipes import UndecodableError, parse_pipe
+from moeasr.audio.programs import Effect, Resample, Speed
 from moeasr.errors import InputError
 from moeasr.fields import SPACES
 from moeasr.plurals import counted
@@ -90,9 +91,21 @@ def _probe_pipe(entry: str, read_all: bool, run_decoder: bool = False) -> AudioI
             raise
         return _probe_pipe(entry, read_all, run_decoder=True)
     for effect in pipe.effects:
-        num_samples, rate_hz = effect.length(info.num_samples, info.sample_rate_hz)
-        info = AudioInfo(rate_hz, num_samples)
+        info = info_after(effect, info)
     return info
+
+
+def info_after(effect: Effect, info: AudioInfo) -> AudioInfo:
+    """Return the sample rate and the exact length after an effect."""
+    from moeasr.audio.sample_counts import perturbed_length, resampled_length  # needs numpy
+
+    rate_hz, num_samples, overshoots = info
+    if isinstance(effect, Resample):
+        num_samples = resampled_length(num_samples, rate_hz, effect.target_rate_hz)
+        rate_hz = effect.target_rate_hz
+    elif isinstance(effect, Speed):
+        num_samples = perturbed_length(num_samples, rate_hz, effect.factor)
+    return AudioInfo(rate_hz, num_samples, overshoots)
 
 
 def probe_stream(stream: BinaryIO, entry: str, read_all: bool) -> AudioInfo:

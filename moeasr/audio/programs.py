@@ -19,29 +19,17 @@ class Speed(NamedTuple):
 
     factor: float
 
-    def length(self, num_samples: int, sample_rate_hz: int) -> tuple[int, int]:
-        """Return the number of samples after the change of speed (to within 1), and their rate."""
-        return math.ceil(num_samples / self.factor), sample_rate_hz
-
 
 class Volume(NamedTuple):
     """A change of volume: amplitudes are multiplied by a factor and clipped to the 16-bit range."""
 
     factor: float
 
-    def length(self, num_samples: int, sample_rate_hz: int) -> tuple[int, int]:
-        """Return the number of samples after the change of volume, and their sample rate."""
-        return num_samples, sample_rate_hz
-
 
 class Resample(NamedTuple):
     """A conversion to another sample rate."""
 
     target_rate_hz: int
-
-    def length(self, num_samples: int, sample_rate_hz: int) -> tuple[int, int]:
-        """Return the number of samples after resampling (to within 1), and their rate."""
-        return math.ceil(num_samples * self.target_rate_hz / sample_rate_hz), self.target_rate_hz
 
 
 Effect = Speed | Volume | Resample

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from moeasr.atomic import atomic_path
 from moeasr.data.data_type import DataType, StoredFeatures, find_data_type
 from moeasr.data.token_counts import TextEncoder, count_tokens
 from moeasr.data.utterance_lengths import TABLE, listed_lengths, measure_missing
+from moeasr.datadir.left_out import write_left_out
 from moeasr.datadir.table import Table
 from moeasr.datadir.utterances import Utterances
 from moeasr.errors import InputError
@@ -229,7 +229,7 @@ def _report(
     """Log one line about utterances that are left out, and one about unknown units."""
     logger = get_logger(__name__)
     if list_path is not None:
-        _write_list(list_path, skipped)
+        write_left_out(list_path, {item.utt_id: item.reason for item in skipped})
     if skipped:
         logger.warning(
             "%s: left out %s, e.g. %s: %s%s",
@@ -244,14 +244,3 @@ def _report(
             "%s: %s not in the dictionary (read as <unk>): %s%s",
             *(data_dir, counted(unknown.total(), "unit is", "units are"), listed, more),
         )
-
-
-def _write_list(path: Path, skipped: list[Skipped]) -> None:
-    """Write the utterances that are left out, or remove an old list if there are none."""
-    if not skipped:
-        path.unlink(missing_ok=True)
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as temporary:
-        text = "".join(f"{item.utt_id} {item.reason}\n" for item in skipped)
-        temporary.write_text(text, encoding="utf-8")

@@ -1,8 +1,10 @@
 """Tables about the utterances of a data directory, written if they cover nearly all utterances."""
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 
+from moeasr.datadir.left_out import write_left_out
 from moeasr.datadir.raw_tables import key, read_lines, show, write_lines
 from moeasr.errors import InputError
 
@@ -39,13 +41,13 @@ def write_tables(
     utts = read_lines(data / "utt2spk")
     made = set(map(key, lines))
     skipped = [show(utt) for utt in map(key, utts) if utt not in made]
-    listed = [f"{utt} {reasons.get(utt, NO_REASON)}" for utt in skipped]
-    _write_list(data / LEFT_OUT, listed)
+    listed = {utt: reasons.get(utt, NO_REASON) for utt in skipped}
+    write_left_out(data / LEFT_OUT, listed)
     if len(skipped) > len(utts) // 20:
         raise InputError(
             f"{data}: only {len(utts) - len(skipped)} of {len(utts)} utterances have features, but "
             f"at least 95 % must have them; {data / LEFT_OUT} lists the others with the reasons:\n"
-            + "\n".join(listed[:MAX_SHOWN])
+            + "\n".join(f"{utt} {reason}" for utt, reason in islice(listed.items(), MAX_SHOWN))
         )
     if skipped:
         say(
@@ -55,11 +57,3 @@ def write_tables(
     for name in others:
         write_lines(data / name, tables[name])
     write_lines(data / last, lines)
-
-
-def _write_list(path: Path, listed: list[str]) -> None:
-    """Write the utterances that are left out, or remove an older list if there are none."""
-    if listed:
-        write_lines(path, [line.encode("utf-8", "surrogateescape") for line in listed])
-    else:
-        path.unlink(missing_ok=True)

@@ -7,14 +7,13 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from moeasr.atomic import atomic_path
 from moeasr.audio.command_notice import command_notice
-from moeasr.audio.duration import measure_audio
+from moeasr.audio.duration import measure_audio, segment_length
 from moeasr.audio.probe import AudioInfo, overshoot_warning
 from moeasr.audio.threads import in_threads
-from moeasr.datadir.segment_rule import MAX_OVERSHOOT_SEC
+from moeasr.datadir.left_out import write_left_out
 from moeasr.datadir.table import Table
-from moeasr.datadir.utterances import Utterance, open_recordings
+from moeasr.datadir.utterances import open_recordings
 from moeasr.errors import InputError, naming
 from moeasr.logs import progress
 from moeasr.plurals import counted
@@ -32,6 +31,8 @@ contain some very fast speech. A larger share indicates that text and audio do n
 MAX_LISTED = 20
 TOO_SHORT = "too_short.txt"
 """Name of the file in a data directory that lists utterances too short for their text."""
+BAD_AUDIO = "bad_audio.txt"
+"""Name of the file in a data directory that lists utterances with unusable audio."""
 
 
 class AudioFaults(NamedTuple):
@@ -113,19 +114,17 @@ def audio_faults(
         if not isinstance(info, AudioInfo):
             faults.bad[utt] = info
             continue
-        start_sec, end_sec = _span(utterances[index], info)
-        audio_sec += end_sec - start_sec
-        if start_sec >= info.duration_sec or end_sec > info.duration_sec + MAX_OVERSHOOT_SEC:
-            faults.bad[utt] = (
-                f"its segment {start_sec:g}..{end_sec:g} s exceeds recording "
-                f"{utterances.entries.keys[recording].decode()} of {info.duration_sec:.2f} s"
-            )
-        elif info.sample_rate_hz != sample_rate_hz:
-            faults.bad[utt] = (
-                f"its sample rate is {info.sample_rate_hz} Hz, not {sample_rate_hz} Hz"
-            )
+        try:
+            num_samples, rate_hz = segment_length(info, utterances[index])
+        except InputError as error:
+            faults.bad[utt] = str(error)
+            continue
+        duration_sec = num_samples / rate_hz
+        audio_sec += duration_sec
+        if rate_hz != sample_rate_hz:
+            faults.bad[utt] = f"its sample rate is {rate_hz} Hz, not {sample_rate_hz} Hz"
         elif text_row >= 0:
-            count = round((end_sec - start_sec) / FRAME_SHIFT_SEC)
+            count = round(duration_sec / FRAME_SHIFT_SEC)
             count = int(frames[frames_row]) if frames_row >= 0 else count
             fault = _text_fault(texts[text_row][1], text_units, count)
             if fault is not None:
@@ -136,14 +135,6 @@ def audio_faults(
 def _rows(table: Table | None, utt_ids: np.ndarray) -> list[int]:
     """Return the row of each utterance in a table; -1 for an utterance without a row."""
     return [-1] * len(utt_ids) if table is None else table.rows_of(utt_ids).tolist()
-
-
-def _span(utterance: Utterance, recording: AudioInfo) -> tuple[float, float]:
-    """Return the start and end of an utterance in its recording, seconds."""
-    end_sec = utterance.end_sec
-    if end_sec is None or end_sec < 0:
-        end_sec = recording.duration_sec
-    return utterance.start_sec or 0.0, end_sec
 
 
 def check_audio(
@@ -175,13 +166,15 @@ def check_audio(
     if notice:
         say(notice)
     faults = audio_faults(path, sample_rate_hz, text_units)
+    write_left_out(path / TOO_SHORT, faults.tight)
+    write_left_out(path / BAD_AUDIO, faults.bad)
     num_utts = len(Table(path / "utt2spk"))
     if faults.num_overshooting:
         say(overshoot_warning(faults.num_overshooting, "recording"))
     if faults.bad:
         raise InputError(
             f"{len(faults.bad)} of {num_utts} utterances have bad audio:\n"
-            f"{_listed(faults.bad, path / 'bad_audio.txt')}"
+            f"{_listed(faults.bad, path / BAD_AUDIO)}"
         )
     tight = f"{len(faults.tight)} of {num_utts} utterances are too short for their text under CTC"
     if len(faults.tight) > MAX_TIGHT_SHARE * num_utts:
@@ -191,22 +184,13 @@ def check_audio(
             f"{_listed(faults.tight, path / TOO_SHORT)}"
         )
     if faults.tight:
-        _write_list(faults.tight, path / TOO_SHORT)
         say(f"WARNING: {tight}; training leaves them out; {path / TOO_SHORT} lists them")
     return faults
 
 
 def _listed(faults: dict[str, str], path: Path) -> str:
-    """Return the first faults, one per line, and write all faults to a file if there are more."""
+    """Return the first faults, one per line, and the file that lists all if there are more."""
     lines = [f"utterance {utt}: {fault}" for utt, fault in faults.items()]
     if len(lines) <= MAX_LISTED:
         return "\n".join(lines)
-    _write_list(faults, path)
     return "\n".join([*lines[:MAX_LISTED], f"... {path} lists all {len(lines)}"])
-
-
-def _write_list(faults: dict[str, str], path: Path) -> None:
-    """Write utterances with their faults, one per line."""
-    with atomic_path(path) as temporary:
-        text = "".join(f"{utt} {fault}\n" for utt, fault in faults.items())
-        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
