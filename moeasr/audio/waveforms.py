@@ -1,11 +1,12 @@
 """The audio of utterances, read one after the other."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from torch import Tensor
 
 from moeasr.audio.recording import RecordingReader, resample
-from moeasr.datadir.utterances import Utterances
+from moeasr.datadir.utterances import Utterance, Utterances
 from moeasr.errors import InputError
 
 
@@ -26,8 +27,15 @@ def read_waveforms(
     """
     reader = RecordingReader()
     for utterance in utterances:
-        try:
+        with naming_utterance(utterance):
             samples, rate_hz = reader.read(*utterance.audio_span)
-        except InputError as error:
-            raise InputError(f"utterance {utterance.utt_id}: {error}") from None
         yield utterance.utt_id, resample(samples, rate_hz, sample_rate_hz)[0], utterance.language
+
+
+@contextmanager
+def naming_utterance(utterance: Utterance) -> Iterator[None]:
+    """Add the utterance id to the message of any `InputError` in the `with` block."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"utterance {utterance.utt_id}: {error}") from None

@@ -66,6 +66,7 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
 
     from moeasr.data.data_type import data_type_of, find_data_type
+    from moeasr.data.feature_settings import SETTINGS
     from moeasr.data.recognition_features import recognition_features
     from moeasr.decode.mode_dir import ModeResult, mode_dir_name, write_mode_dirs
     from moeasr.decode.searches import check_settings, find_searches
@@ -85,7 +86,7 @@ def main(argv: list[str] | None = None) -> None:
     data_type = args.data_type or data_type_of(args.data_dir)
     utterances = find_data_type(data_type).open(args.data_dir, recognizer.labels)
     if data_type == "feats":
-        recognizer.check_fbank(Path(args.data_dir) / "conf" / "fbank.yaml")
+        recognizer.check_fbank(Path(args.data_dir) / SETTINGS)
     features = recognition_features(args.data_dir, utterances, data_type, recognizer.fbank)
     work = (modes, config, args.batch_frames, utterances.languages)
     done = decode_test_set(recognizer, utterances.utt_ids, *features, *work)

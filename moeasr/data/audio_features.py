@@ -12,8 +12,8 @@ from moeasr.audio.duration import segment_length
 from moeasr.audio.probe import AudioInfo
 from moeasr.audio.recording import resample
 from moeasr.audio.sample_counts import resampled_length
+from moeasr.audio.waveforms import naming_utterance
 from moeasr.datadir.utterances import Utterance
-from moeasr.errors import InputError
 from moeasr.features.fbank import compute_fbank, num_fbank_frames
 from moeasr.features.fbank_config import FbankConfig
 
@@ -62,7 +62,7 @@ class AudioFeatures:
         Raises:
             InputError: The length of the audio cannot be read. The message names the utterance.
         """
-        with _naming_utterance(utterance):
+        with naming_utterance(utterance):
             if utterance.entry not in self._measured:
                 if len(self._measured) >= MAX_MEASURED:
                     self._measured.clear()
@@ -86,22 +86,13 @@ class AudioFeatures:
         Raises:
             InputError: The audio cannot be read. The message names the utterance.
         """
-        with _naming_utterance(utterance):
+        with naming_utterance(utterance):
             samples, rate_hz = self._reader.read(*utterance.audio_span)
         return resample(samples, rate_hz, self._config.sample_rate_hz)[0]
 
     def features_of(self, signal: Tensor, utt_id: str) -> Tensor:
         """Return the (T, F) features of (S,) samples that `read_signal` returned."""
         return utterance_fbank(signal, self._config.sample_rate_hz, self._config, utt_id)
-
-
-@contextmanager
-def _naming_utterance(utterance: Utterance) -> Iterator[None]:
-    """Add the utterance id to the message of any `InputError` in the `with` block."""
-    try:
-        yield
-    except InputError as error:
-        raise InputError(f"utterance {utterance.utt_id}: {error}") from None
 
 
 def utterance_fbank(

@@ -8,6 +8,7 @@ import numpy as np
 
 from moeasr.audio.waveforms import read_waveforms
 from moeasr.data.data_type import data_type_of, find_data_type
+from moeasr.data.feature_settings import SETTINGS
 from moeasr.data.recognition_features import recognition_features
 from moeasr.datadir.table import Table
 from moeasr.datadir.utterances import Utterances, open_recordings
@@ -58,7 +59,7 @@ def read_dev_set(data_dir: str | Path, recognizer: Recognizer, max_utts: int) ->
     utterances = utterances.with_texts(Table(data_dir / "text"))
     utterances.require_transcripts()
     if data_type == "feats":
-        recognizer.check_fbank(data_dir / "conf" / "fbank.yaml")
+        recognizer.check_fbank(data_dir / SETTINGS)
     _, read = recognition_features(data_dir, utterances, data_type, recognizer.fbank)
     references = {utterance.utt_id: utterance.text for utterance in utterances}
     feats = [(utt, read(index).numpy()) for index, utt in enumerate(references)]
