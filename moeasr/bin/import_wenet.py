@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> None:
         ExperimentConfig(model=imported.model.config),
         imported.tokenizer,
         imported.fbank,
-        training_set="",  # WeNet does not store it
+        training_set=None,  # WeNet does not store it
         config_path=model_dir.resolve().name,
         overrides=[],
         seed=0,

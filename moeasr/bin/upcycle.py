@@ -96,7 +96,7 @@ def main(argv: list[str] | None = None) -> None:
         config,
         dense.tokenizer,
         dense.fbank,
-        training_set="",  # not trained yet
+        training_set=None,  # not trained yet
         config_path=args.config,
         overrides=args.set,
         seed=args.seed,

@@ -164,6 +164,18 @@ class Utterances(Sequence[Utterance]):
             digest.update(b" ".join(fields) + b"\n")
         return digest.hexdigest()
 
+    def text_digest(self) -> str:
+        """Return a digest of the transcripts, in the order of their table; "" without any."""
+        if self.texts is None or self.text_rows is None:
+            return ""
+        is_used = np.zeros(len(self.texts), dtype=bool)
+        is_used[self.text_rows[self.text_rows >= 0]] = True
+        digest = hashlib.sha256()
+        for (utt_id, text), used in zip(self.texts.items(), is_used.tolist()):
+            if used:
+                digest.update(f"{utt_id} {text}\n".encode("utf-8", "surrogateescape"))
+        return digest.hexdigest()
+
     @property
     def _table(self) -> Table:
         """The table that lists the utterances: `segments` if there is one, otherwise `entries`."""

@@ -50,10 +50,6 @@ class Batches:
     num_workers: int
     shard_layout: str = ""
 
-    def fingerprint(self) -> str:
-        """Return a digest of the utterances' ids, lengths and languages."""
-        return self.utterances.digest()
-
     def num_batches(self, epoch: int) -> int:
         """Return the number of batches of this process in an epoch."""
         return len(self.sampler.batches(epoch))

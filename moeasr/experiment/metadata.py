@@ -7,6 +7,7 @@ from typing import Any
 
 from moeasr import checkpoint
 from moeasr.config import to_mapping
+from moeasr.datadir.utterances import Utterances
 from moeasr.experiment.config import ExperimentConfig
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.config import ModelConfig
@@ -18,7 +19,7 @@ def checkpoint_metadata(
     config: ExperimentConfig,
     tokenizer: Tokenizer,
     fbank: FbankConfig,
-    training_set: str,
+    training_set: Utterances | None,
     config_path: str | Path,
     overrides: Sequence[str],
     seed: int,
@@ -30,7 +31,8 @@ def checkpoint_metadata(
         config: The experiment.
         tokenizer: The tokenizer with the units.
         fbank: Settings of the features.
-        training_set: `Batches.fingerprint` of the training set, which a resumed run must match.
+        training_set: The utterances of the training set, which a resumed run must have, too; None
+            for a model that is not trained here.
         config_path: The YAML file. Its name and `overrides` form the name of the config in result
             tables.
         overrides: Overrides of keys in the YAML file, `a.b=value`.
@@ -43,7 +45,8 @@ def checkpoint_metadata(
         "tokenizer": dict(tokenizer.state()),
         "fbank": to_mapping(fbank),
         "seed": seed,
-        "training_set": training_set,
+        "training_set": "" if training_set is None else training_set.digest(),
+        "training_text": "" if training_set is None else training_set.text_digest(),
         "teacher": _digest(config.distillation.teacher),
         "info": {
             "commit": describe_commit(),

@@ -14,7 +14,7 @@ from moeasr.experiment.config import ExperimentConfig, InitConfig, write_config
 from moeasr.logs import get_logger
 from moeasr.models.config import ModelConfig
 from moeasr.train.checkpoint_keeper import read_last
-from moeasr.train.resume import Change, check_changes, warn_of_changes
+from moeasr.train.resume import IDENTITY, Change, check_changes, warn_of_changes
 
 logger = get_logger(__name__)
 
@@ -28,6 +28,8 @@ class Resumption(NamedTuple):
     """True if batches have changed, so that an interrupted epoch must start again."""
     shard_layout: str | None = None
     """`Batches.shard_layout` of the earlier run; None if unknown."""
+    identity: Mapping[str, Any] | None = None
+    """Metadata of the earlier run for `check_identity`; None for a new training."""
 
     def restarts_with(self, shard_layout: str) -> bool:
         """Return whether an interrupted epoch must start again, with shards of this layout."""
@@ -66,7 +68,10 @@ def take_up(
         if not is_finished(config, last) and not is_rehearsal:
             write_config(config, exp_dir)
     restarts = any(change.key.startswith("data.batch") for change in changes)
-    return Resumption(last is not None, restarts, (last or {}).get("shard_layout"))
+    if last is None:
+        return Resumption(is_resumed=False, restarts_epoch=restarts)
+    identity = {name: last[name] for name in IDENTITY if name in last}
+    return Resumption(True, restarts, last.get("shard_layout"), identity)
 
 
 def resume_changes(

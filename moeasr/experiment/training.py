@@ -24,6 +24,7 @@ from moeasr.report.training_pictures import TrainingPictures
 from moeasr.seed import seed_all
 from moeasr.text.tokenizer import Tokenizer
 from moeasr.train.freezing import warn_of_frozen_new
+from moeasr.train.resume import check_identity
 from moeasr.train.trainer import Trainer
 
 logger = get_logger("train")
@@ -112,9 +113,11 @@ def _prepare(inputs: TrainingInputs, device: torch.device, is_rehearsal: bool) -
     lists = [_left_out_list(exp_dir, data_dir) if is_writer else None for data_dir in sets]
     train = make_batches(inputs.train_dir, *common, mean, inputs.data_type, lists[0])
     metadata = checkpoint_metadata(
-        *(config, tokenizer, fbank, train.fingerprint()),
+        *(config, tokenizer, fbank, train.utterances),
         *(inputs.config, inputs.overrides, inputs.seed, inputs.command),
     ) | {"shard_layout": train.shard_layout}
+    if resumption.identity is not None:  # before a record of the experiment is changed
+        check_identity(resumption.identity, metadata, exp_dir / "last.pt")
     dev = make_batches(inputs.dev_dir, *common, None, inputs.data_type, lists[1])
     if is_writer:
         sets = (inputs.train_dir, train.utterances), (inputs.dev_dir, dev.utterances)

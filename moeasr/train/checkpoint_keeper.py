@@ -16,11 +16,10 @@ from moeasr import checkpoint, distributed
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
 from moeasr.train.background_work import Background
-from moeasr.train.resume import find_changes
+from moeasr.train.resume import check_identity
 from moeasr.train.sharded_state import Split, complete, copy_to_host, split, write_shards
 
 logger = get_logger(__name__)
-IDENTITY = ("tokenizer", "fbank", "seed", "training_set", "teacher")
 
 MOVING_AVERAGE = "ema.pt"
 """Name of the checkpoint with the exponential moving average of the weights."""
@@ -186,18 +185,7 @@ class CheckpointKeeper:
                     self.last_path,
                 )
             return None
-        for name in IDENTITY:
-            # The code version and the number of epochs may change, but not what is trained.
-            old, new = content.get(name), self._metadata.get(name)
-            if old != new:
-                values = f" ({old}, not {new})" if isinstance(new, int) else ""
-                if isinstance(old, Mapping) and isinstance(new, Mapping):
-                    key, was, is_now = find_changes(old, new)[0]
-                    values = f" (`{key}` was {was}, but is {is_now})" if name == "fbank" else ""
-                raise InputError(
-                    f"{self.last_path} was trained with another {name.replace('_', ' ')}{values}; "
-                    "use another --exp-dir, or remove this one"
-                )
+        check_identity(content, self._metadata, self.last_path)
         self.scores = [EpochScore(int(e), float(c)) for e, c in content["trainer"]["scores"]]
         self._shards = content["trainer"].get("shards", {}).get("directory")
         return content

@@ -10,6 +10,8 @@ from moeasr.errors import InputError
 from moeasr.logs import get_logger
 
 logger = get_logger(__name__)
+IDENTITY = ("tokenizer", "fbank", "seed", "training_set", "training_text", "teacher")
+"""Metadata that a resumed training must share with `last.pt`."""
 
 
 class Change(NamedTuple):
@@ -55,6 +57,30 @@ def check_changes(old: Any, new: Any, last_path: Path) -> list[Change]:
             "Restore the old values, or use another --exp-dir"
         )
     return changes
+
+
+def check_identity(old: Mapping[str, Any], new: Mapping[str, Any], last_path: Path) -> None:
+    """Raise `InputError` if a training cannot be resumed, because it would train something else.
+
+    The version of the code and the number of epochs may change.
+
+    Args:
+        old: The metadata that `last.pt` was written with. What it lacks was not stored then.
+        new: The metadata of this run.
+        last_path: The path of `last.pt`, for the message.
+    """
+    for name in IDENTITY:
+        was, is_now = old.get(name), new.get(name)
+        if was == is_now or (name == "training_text" and name not in old):
+            continue
+        values = f" ({was}, not {is_now})" if isinstance(is_now, int) else ""
+        if name == "fbank" and isinstance(was, Mapping) and isinstance(is_now, Mapping):
+            change = find_changes(was, is_now)[0]
+            values = f" (`{change.key}` was {change.old}, but is {change.new})"
+        raise InputError(
+            f"{last_path} was trained with another {name.replace('_', ' ')}{values}; use another "
+            "--exp-dir, or remove this one"
+        )
 
 
 def warn_of_changes(changes: list[Change]) -> None:

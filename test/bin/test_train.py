@@ -503,6 +503,24 @@ def test_a_training_resumes_with_smaller_batches(source):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("table", "what"), [("text", "training text"), ("utt2num_frames", "training set")]
+)
+def test_a_training_of_other_data_is_refused_and_its_record_stays(source, table, what):
+    data_dir = audio_sets.prepare(source, "raw")
+    run(data_dir, "raw", "exp")
+    exp_dir = data_dir.with_name("exp")
+    sets, path = (exp_dir / "data_sets.json").read_text(), data_dir / table
+    first, *others = path.read_text().splitlines(keepends=True)
+    utt_id = first.split()[0]
+    path.write_text("".join([f"{utt_id} {'b' if table == 'text' else 40}\n", *others]))
+    for options in ((), ("--set", "train.max_epochs=2")):
+        with pytest.raises(InputError, match=f"last.pt was trained with another {what};"):
+            run(data_dir, "raw", "exp", *options)
+    assert (exp_dir / "data_sets.json").read_text() == sets
+
+
+@pytest.mark.slow
 def test_a_training_without_a_step_starts_again_with_other_data(source):
     """Nothing was learnt, so the training data may change."""
     data_dir = audio_sets.prepare(source, "raw")

@@ -120,6 +120,23 @@ def test_columns_follow_a_selection(wav_scp: Path, tmp_path: Path) -> None:
     assert chosen.digest() == "e72860e100c678c54fc030bcb283c03e2a627c4a9d6499d7bbfbb6d8846b16fc"
 
 
+def test_the_digest_of_transcripts_is_that_of_the_chosen_ones(
+    wav_scp: Path, tmp_path: Path
+) -> None:
+    utterances = open_utterances(wav_scp)
+    assert utterances.text_digest() == ""
+
+    def digest(text: str) -> str:
+        (tmp_path / "text").write_text(text)
+        chosen = utterances.select(np.arange(1)).with_texts(Table(tmp_path / "text"))
+        assert chosen.utt_ids.tolist() == [b"rec2"]
+        return chosen.text_digest()
+
+    first = digest("rec2 yes\nrec1 no\n")
+    assert digest("rec1 other\nrec2 yes\n") == first
+    assert digest("rec2 no\nrec1 yes\n") != first
+
+
 def test_an_utterance_takes_few_bytes_beside_its_name(tmp_path: Path) -> None:
     """Equal keys of two tables exist once, and lines are numbered in 32 bits."""
     names = [f"u{number:04d}" for number in range(1000)]

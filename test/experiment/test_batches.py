@@ -280,20 +280,22 @@ def test_sets_of_other_feature_settings_than_each_other_or_cmvn_are_refused(tmp_
         read_features_config(*sets[:2], 40)
 
 
-def test_the_fingerprint_of_a_set_tells_utterances_lengths_and_languages(data_dir):
-    def fingerprint(config=CONFIG):
-        return make_batches(data_dir, config, TOKENIZER, lambda n: n // 4, 0, None).fingerprint()
+def test_the_digest_of_a_set_tells_utterances_lengths_and_languages(data_dir):
+    def digest(config=CONFIG):
+        return make_batches(
+            data_dir, config, TOKENIZER, lambda n: n // 4, 0, None
+        ).utterances.digest()
 
     (data_dir / "utt2lang").write_text("a zh\nb en\nc zh\n")
-    first, deaf = fingerprint(), fingerprint(DENSE)
-    assert fingerprint() == first
+    first, deaf = digest(), digest(DENSE)
+    assert digest() == first
     (data_dir / "utt2lang").write_text("a zh\nb en\nc en\n")
-    assert fingerprint() != first
-    assert fingerprint(DENSE) == deaf  # a model that does not route by language
+    assert digest() != first
+    assert digest(DENSE) == deaf  # a model that does not route by language
     lines = "a 50\nb 60\nc 70\n"  # as it was before languages were in it: such runs can go on
     assert deaf == hashlib.sha256(lines.encode()).hexdigest()
     (data_dir / "text").write_text("a ab\nb cd\n")
-    assert fingerprint(DENSE) != deaf
+    assert digest(DENSE) != deaf
 
 
 def test_languages_that_lack_are_refused_before_any_batch(data_dir):

@@ -17,12 +17,12 @@ def test_a_checkpoint_knows_its_teacher_by_content(tmp_path):
     digests = []
     for text in ("one", "other", "one"):
         teacher.write_text(text)
-        metadata = checkpoint_metadata(config, TOKENIZER, FBANK, "set", "a.yaml", [], 1, "train")
+        metadata = checkpoint_metadata(config, TOKENIZER, FBANK, None, "a.yaml", [], 1, "train")
         digests.append(metadata["teacher"])
     assert digests[0] == digests[2] != digests[1]
     (tmp_path / "averaged.pt").write_text("one")
     config = dataclasses.replace(DENSE, distillation=DistillationConfig(teacher=str(tmp_path)))
-    metadata = checkpoint_metadata(config, TOKENIZER, FBANK, "set", "a.yaml", [], 1, "train")
+    metadata = checkpoint_metadata(config, TOKENIZER, FBANK, None, "a.yaml", [], 1, "train")
     assert metadata["teacher"] == digests[0]
 
 
@@ -32,7 +32,7 @@ def test_a_checkpoint_carries_what_decoding_and_resuming_need(tmp_path, monkeypa
     git = subprocess.run(describe, cwd=Path(__file__).parent, capture_output=True, text=True)
     monkeypatch.chdir(tmp_path)
     metadata = checkpoint_metadata(
-        DENSE, TOKENIZER, FBANK, "digest", "conf/small.yaml", ["a.b=1", "c=2"], 17, "train --x"
+        DENSE, TOKENIZER, FBANK, None, "conf/small.yaml", ["a.b=1", "c=2"], 17, "train --x"
     )
     info = metadata.pop("info")
     assert metadata == {
@@ -40,7 +40,8 @@ def test_a_checkpoint_carries_what_decoding_and_resuming_need(tmp_path, monkeypa
         "tokenizer": TOKENIZER.state(),
         "fbank": to_mapping(FBANK),
         "seed": 17,
-        "training_set": "digest",
+        "training_set": "",
+        "training_text": "",
         "teacher": None,
     }
     assert info == {

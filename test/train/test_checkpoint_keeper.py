@@ -61,6 +61,7 @@ def test_a_fresh_experiment_has_nothing_to_resume(tmp_path):
         ("fbank", {"a": 1, "b": 80}, {"a": 1}, r"fbank \(`b` was 80, but is None\);"),
         ("seed", 1, 2, r"seed \(1, not 2\);"),
         ("training_set", "one", "other", "training set;"),
+        ("training_text", "one", "other", "training text;"),
         ("teacher", "one", "other", "teacher;"),
         ("teacher", None, "other", "teacher;"),
         ("teacher", "one", None, "teacher;"),
@@ -72,6 +73,11 @@ def test_a_run_is_not_resumed_as_a_training_of_another_thing(tmp_path, name, old
     assert CheckpointKeeper(tmp_path, {**same, name: old}, 1, 1).load_last() is not None
     with pytest.raises(InputError, match=rf"last\.pt was trained with another {what}"):
         CheckpointKeeper(tmp_path, {**same, name: new}, 1, 1).load_last()
+
+
+def test_the_training_text_of_an_older_version_is_unknown(tmp_path):
+    CheckpointKeeper(tmp_path, {"seed": 1}, 1, 1).save_last({}, {}, STATE)
+    assert CheckpointKeeper(tmp_path, {"seed": 1, "training_text": "new"}, 1, 1).load_last()
 
 
 def test_epochs_of_another_training_are_not_mixed_in(tmp_path):
