@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from moeasr.corpus.forms.audio_files import warn_of_unlisted
 from moeasr.corpus.forms.csv_rows import csv_header, csv_rows
 from moeasr.corpus.forms.form import Form, Item
 from moeasr.corpus.forms.source_files import (
@@ -53,7 +54,10 @@ class AudioFolderForm(Form):
         rows = {name: list(_rows(found)) for name, found in groups.items()}
         if rows.keys() == {UNSPLIT}:
             rows = _split_by_directory(rows[UNSPLIT])
-        return {name: [_item(*row) for row in found] for name, found in rows.items()}
+        sets = {name: [_item(*row) for row in found] for name, found in rows.items()}
+        listed = [item.audio for items in sets.values() for item in items]
+        warn_of_unlisted({path.parent for path in paths}, listed, "the metadata")
+        return sets
 
 
 Row = tuple[Path, str, Mapping[str, Any]]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from moeasr.corpus.forms.audio_entries import SUFFIXES
+from moeasr.corpus.forms.audio_files import is_audio, others
 from moeasr.corpus.forms.form import Form, Item
 from moeasr.corpus.forms.source_files import (
     UNSPLIT,
@@ -26,7 +27,8 @@ class FolderForm(Form):
     """A folder of audio, with or without the directories `train`, `dev` and `test`.
 
     The transcript of `a.wav` is `a.txt` beside it, or a line `<path of the audio><tab><text>` in
-    the `transcripts.tsv` of the set. Audio may be in one directory per speaker.
+    the `transcripts.tsv` of the set. If there are both, they must be equal. Audio may be in one
+    directory per speaker.
     """
 
     needs = f"audio files with a .txt beside each, or {LIST} with lines `<audio><tab><text>`"
@@ -59,24 +61,25 @@ class FolderForm(Form):
         }
 
 
-def is_audio(path: Path) -> bool:
-    """Return whether a file is audio by its name."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-
-
 def _read_set(root: Path) -> list[Item]:
     """Return the utterances of one set."""
     files = sorted(path for path in root.rglob("*") if is_audio(path))
     if not files:
         raise InputError(f"{root} contains no audio ({' '.join(SUFFIXES)})")
     listed = root / LIST
-    if listed.is_file():
-        texts, expected = _read_list(listed), f"a line in {listed}"
-    else:
-        texts, expected = _read_beside(root, files), "a .txt file beside it"
+    has_list = listed.is_file()
+    texts = _read_beside(root, files, is_alone=not has_list)
+    expected = "a .txt file beside it"
+    if has_list:
+        in_list, expected = _read_list(listed), f"a line in {listed} or {expected}"
+        for path in texts.keys() & in_list.keys():
+            (file, text), (where, other) = texts[path], in_list[path]
+            if text.split() != other.split():
+                raise InputError(f"{where} and {file} differ; remove one of the transcripts")
+        texts |= in_list
     untold = [path for path in files if path not in texts]
     if untold:
-        raise InputError(f"{untold[0]} has no transcript: add {expected}{_others(untold)}")
+        raise InputError(f"{untold[0]} has no transcript: add {expected}{others(untold)}")
     return [_item(root, path, *texts[path]) for path in files]
 
 
@@ -92,25 +95,34 @@ def _item(root: Path, path: Path, where: str, text: str) -> Item:
     )
 
 
-def _read_beside(root: Path, files: list[Path]) -> dict[Path, tuple[str, str]]:
-    """Return, by audio file, the transcript file beside it and its text."""
+def _read_beside(root: Path, files: list[Path], is_alone: bool) -> dict[Path, tuple[str, str]]:
+    """Return, by audio file, the transcript file beside it and its text.
+
+    Args:
+        root: The directory of the set.
+        files: Its audio files.
+        is_alone: False if there are other transcripts, so that other `.txt` files may exist.
+    """
     audio: dict[Path, Path] = {}
     for path in files:
         first = audio.setdefault(path.with_suffix(".txt"), path)
-        if first != path:
+        if first != path and (is_alone or path.with_suffix(".txt").is_file()):
             raise InputError(
                 f"{first} and {path.name} have the same transcript, {path.stem}.txt; remove or "
                 "rename one of them"
             )
     found = visible(root.rglob("*.txt"))
     lost = [path for path in found if path not in audio]
-    if lost:
+    if lost and is_alone:
         logger.warning(
             "%s is left out, because there is no audio file of this name beside it%s",
-            *(lost[0], _others(lost)),
+            *(lost[0], others(lost)),
         )
-    texts = {path: " ".join(line for _, line in numbered_lines(path)) for path in found}
-    return {audio[path]: (str(path), texts[path]) for path in found if path in audio}
+    return {
+        audio[path]: (str(path), " ".join(line for _, line in numbered_lines(path)))
+        for path in found
+        if path in audio
+    }
 
 
 def _read_list(path: Path) -> dict[Path, tuple[str, str]]:
@@ -127,9 +139,3 @@ def _read_list(path: Path) -> dict[Path, tuple[str, str]]:
             raise InputError(f"{where}: {name} appears twice (first: {texts[audio][0]})")
         texts[audio] = where, text
     return texts
-
-
-def _others(paths: list[Path]) -> str:
-    """Return how many further paths there are, with up to ten names, as the end of a sentence."""
-    names = ", ".join(path.name for path in paths[1:11])
-    return f"; the same holds for {len(paths) - 1} more ({names})" if names else ""

@@ -6,6 +6,7 @@ The lines of `metadata.csv` are `name|text|normalized text`.
 from pathlib import Path
 
 from moeasr.corpus.forms.audio_entries import SUFFIXES
+from moeasr.corpus.forms.audio_files import warn_of_unlisted
 from moeasr.corpus.forms.form import Form, Item
 from moeasr.corpus.forms.source_files import first_line, group_by_set, locate, numbered_lines
 from moeasr.errors import InputError
@@ -30,12 +31,15 @@ class LJSpeechForm(Form):
         paths = _metadata(root)
         if not paths:
             raise InputError(f"{root} contains no metadata.csv")
-        return {
+        sets = {
             name: [
                 _item(root, where, line) for path in files for where, line in numbered_lines(path)
             ]
             for name, files in group_by_set(root, paths).items()
         }
+        listed = [item.audio for items in sets.values() for item in items]
+        warn_of_unlisted([root / "wavs"], listed, "metadata.csv")
+        return sets
 
 
 def _metadata(root: Path) -> list[Path]:

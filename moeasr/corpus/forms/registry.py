@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from moeasr.corpus.forms.audio_files import is_audio
 from moeasr.corpus.forms.audio_folder import AudioFolderForm
 from moeasr.corpus.forms.common_voice import CommonVoiceForm
-from moeasr.corpus.forms.folder import FolderForm, is_audio
+from moeasr.corpus.forms.folder import FolderForm
 from moeasr.corpus.forms.form import Form
 from moeasr.corpus.forms.json_manifest import JsonManifestForm
 from moeasr.corpus.forms.kaldi_directory import KaldiForm

@@ -68,7 +68,21 @@ def test_a_transcript_without_audio_is_named(tmp_path, caplog):
     )
 
 
+def test_a_list_and_files_beside_the_audio_complete_each_other(tmp_path, caplog):
+    root = made_up.folder(tmp_path)
+    write_path(root / "test/d.wav").with_suffix(".txt").write_text("fly")
+    (root / "test/b.txt").write_text("go  home\n")
+    (root / "test/README.txt").write_text("about this corpus")
+    texts = {item.name: item.text for item in FolderForm().read(root)["test"]}
+    assert (texts["b"], texts["d"]) == ("go home", "fly")
+    assert "left out" not in caplog.text
+
+
 FAULTS = {
+    "contradiction": (
+        lambda root: (root / "test/b.txt").write_text("stay"),
+        "test/b.txt differ; remove one of the transcripts",
+    ),
     "no transcript": (
         lambda root: (root / "dev/a.txt").unlink(),
         "dev/a.wav has no transcript: add a .txt file beside it",
