@@ -56,7 +56,7 @@ rm -rf "$unfinished"
 trap 'rm -rf "$unfinished"' EXIT
 cp -r "$utils/new_recipe" "$unfinished"
 mkdir "$unfinished/conf"
-cp "$root/egs/$from"/conf/*.yaml "$unfinished/conf"
+find "$root/egs/$from/conf" \( -name '*.yaml' -o -name '*.list' \) -exec cp {} "$unfinished/conf" \;
 ln -s "$link" "$unfinished/utils"
 sed -i "s/@name@/$name/g" "$unfinished"/{run.sh,README.md}
 rm -rf "$unfinished/local/__pycache__"

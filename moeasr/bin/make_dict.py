@@ -75,7 +75,7 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
 
     from moeasr.errors import InputError
-    from moeasr.text.build_tokenizer import build_tokenizer, measure_coverage
+    from moeasr.text.build_tokenizer import build_tokenizer, measure_coverage, spelled
     from moeasr.text.characters import read_non_lang_syms
     from moeasr.text.extension import extend_tokenizer, read_tokenizer
     from moeasr.text.transcript import read_transcripts
@@ -101,14 +101,14 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(f"{' '.join(args.text)}: {error}") from None
     tokenizer.save(args.out_dir)
 
-    shown = " ".join(tokenizer.units[:MAX_SHOWN])
+    shown = " ".join(map(spelled, tokenizer.units[:MAX_SHOWN]))
     more = " ..." if tokenizer.vocab_size > MAX_SHOWN else ""
     kind = tokenizer.config.type
     size = f"{tokenizer.vocab_size} units ({NOUNS[kind]})"
     print(f"{args.out_dir}/units.txt: {size}: {shown}{more}")
     print(f"    ({SPECIAL_UNITS}{SPACES[kind]})")
     if old is not None:
-        new = " ".join(tokenizer.units[old.vocab_size :])
+        new = " ".join(map(spelled, tokenizer.units[old.vocab_size :]))
         print(f"    (the first {old.vocab_size} are those of {args.extend}; new: {new or 'none'})")
     for path, texts in (texts_of | check_of).items():
         print(f"{path}: {measure_coverage(tokenizer, texts).describe()}")

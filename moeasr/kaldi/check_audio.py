@@ -68,6 +68,8 @@ def _measured(entry: str) -> AudioInfo | str:
 def _text_fault(text: str, units: TextUnits, num_frames: int) -> str | None:
     needed = min_ctc_frames(text if units == "char" else text.split())
     given = num_frames // SUBSAMPLING
+    if needed > given == 0:
+        return "its audio is too short for any text"
     if needed > given:
         frames = counted(needed, "frame")
         return f"CTC needs {frames} for its text, but its audio gives only {given}"

@@ -40,10 +40,15 @@ class Coverage:
         if num_unknown == 0:
             return f"{sizes}, all in the dictionary"
         common = self.unknown.most_common(MAX_UNKNOWN)
-        listed = ", ".join(f"{unit} ({counted(count, 'time')})" for unit, count in common)
+        listed = ", ".join(f"{spelled(unit)} ({counted(count, 'time')})" for unit, count in common)
         more = ", ..." if len(self.unknown) > len(common) else ""
         share = 100 - self.percent
         return f"{sizes}, of which {num_unknown} ({share:.2f} %) become <unk>: {listed}{more}"
+
+
+def spelled(unit: str) -> str:
+    """Return a unit with the code points of its invisible characters, such as U+200B."""
+    return "".join(sign if sign.isprintable() else f"U+{ord(sign):04X}" for sign in unit)
 
 
 def build_tokenizer(

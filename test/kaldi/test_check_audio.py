@@ -120,6 +120,11 @@ def test_few_may_be_too_short_for_their_text(make, tmp_path, num_tight):
         assert num_tight == 0 or len(listed.read_text().splitlines()) == num_tight
 
 
+def test_audio_without_a_frame_is_too_short_for_any_text(make):
+    data = make({"u": (make.wave("u.wav", 320), "A"), "v": (make.wave("v.wav", 320), "")})
+    assert audio_faults(data).tight == {"u": "its audio is too short for any text"}
+
+
 def test_of_many_bad_utterances_some_are_shown_and_all_are_in_a_file(make, tmp_path):
     make({f"u{n:02d}": (tmp_path / "gone.wav", "X") for n in range(30)})
     with pytest.raises(InputError) as error:

@@ -3,7 +3,7 @@
 import pytest
 
 from moeasr.errors import InputError
-from moeasr.text.build_tokenizer import build_tokenizer, measure_coverage
+from moeasr.text.build_tokenizer import build_tokenizer, measure_coverage, spelled
 
 
 def test_vocab_size_keeps_the_most_frequent_units() -> None:
@@ -25,3 +25,12 @@ def test_vocab_size_keeps_the_most_frequent_units() -> None:
 def test_impossible_dictionaries(texts: list[str], size: int | None, message: str) -> None:
     with pytest.raises(InputError, match=message):
         build_tokenizer(texts, "char", size)
+
+
+def test_invisible_characters_are_spelled_as_code_points() -> None:
+    assert [spelled(unit) for unit in ("a", "你", "\u200b", "a\u00adb")] == [
+        "a",
+        "你",
+        "U+200B",
+        "aU+00ADb",
+    ]

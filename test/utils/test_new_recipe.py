@@ -40,6 +40,10 @@ def require_recipe(recipe: Path, origin: str) -> None:
     assert [path.name for path in (recipe / "local").iterdir()] == ["data_prep.py"]
     for name in (f"conf/{name}.yaml" for name in CONFIGS):
         assert (recipe / name).read_bytes() == (ROOT / "egs" / origin / name).read_bytes()
+    for path in recipe.glob("conf/*.list"):
+        named = {word for word in path.read_text().split() if word.endswith(".yaml")}
+        assert all((recipe / name).is_file() for name in named), path
+    assert (recipe / "conf/compare.list").is_file()
     for name in ("run.sh", "README.md"):
         text = (recipe / name).read_text()
         assert recipe.name in text and "@" not in text.replace("[@]", "")

@@ -4,8 +4,9 @@
 #
 #   local/adapt_fsdd.sh --download-dir D     # D holds FSDD or an archive of it
 #
-# In the directory of the recipe, after ./run.sh --train-config conf/dense.yaml.
+# After ./run.sh --train-config conf/dense.yaml.
 set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 download_dir=downloads # directory of FSDD or its archive, which is downloaded if missing
 checkpoint=exp/dense/averaged.pt
