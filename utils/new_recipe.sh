@@ -11,7 +11,7 @@ root=$(dirname "$utils")
 # shellcheck disable=SC2034 # parse_options.sh prints it
 help_message="Usage: utils/new_recipe.sh [--from <recipe>] <directory>
 e.g.:  utils/new_recipe.sh egs/mycorpus
-       utils/new_recipe.sh ~/work/mycorpus
+       utils/new_recipe.sh ~/mycorpus
 Creates a recipe for a corpus of your own.
 Options:
   --from <recipe>   # recipe whose configs are copied; one with about as much speech fits best

@@ -169,7 +169,7 @@ def check_audio(
         say(notice)
     faults = audio_faults(path, sample_rate_hz, text_units)
     write_left_out(path / TOO_SHORT, faults.tight)
-    write_left_out(path / BAD_AUDIO, faults.bad)
+    write_left_out(path / BAD_AUDIO, faults.bad if len(faults.bad) > MAX_LISTED else {})
     num_utts = len(Table(path / "utt2spk"))
     if faults.num_overshooting:
         say(overshoot_warning(faults.num_overshooting, "recording"))
