@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from moeasr.errors import InputError
+from moeasr.plurals import counted
 
 UNKNOWN = -1
 """Index of a label that is unknown."""
@@ -41,7 +42,8 @@ def check_names(labels: Labels, at_least: int = 2) -> None:
     names = labels.names
     if len(names) < at_least:
         raise InputError(
-            f"`labels` needs two or more names, as in {labels.table}, but is {list(names)}"
+            f"`labels` needs at least {counted(at_least, 'name')}, as in {labels.table}, but is "
+            f"{list(names)}"
         )
     if "" in names or len(set(names)) < len(names):
         raise InputError(f"`labels` contains an empty name, or a name twice: {', '.join(names)}")

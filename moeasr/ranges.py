@@ -37,9 +37,10 @@ def check_weight(name: str, value: float) -> None:
         raise InputError(f"`{name}` must be 0 or more, but is {value}")
 
 
-def check_heads(name: str, width: int, num_heads: int) -> None:
+def check_heads(name: str, width: int, heads_name: str, num_heads: int) -> None:
     """Raise `InputError` unless a width can be divided evenly among attention heads."""
-    if num_heads < 1 or width < 1 or width % num_heads:
+    check_size(heads_name, num_heads)
+    if width < 1 or width % num_heads:
         raise InputError(
-            f"`{name}` must be a multiple of the number of heads ({num_heads}), but is {width}"
+            f"`{name}` must be a multiple of `{heads_name}` ({num_heads}), but is {width}"
         )

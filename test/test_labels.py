@@ -15,8 +15,8 @@ def test_the_kind_names_the_table():
 @pytest.mark.parametrize(
     ("names", "at_least", "sentence"),
     [
-        (("en",), 2, r"`labels` needs two or more names, as in utt2accent, but is \['en'\]"),
-        ((), 1, "`labels` needs two or more names"),
+        (("en",), 2, r"`labels` needs at least 2 names, as in utt2accent, but is \['en'\]"),
+        ((), 1, "`labels` needs at least 1 name, as"),
         (("en", "en"), 2, "`labels` contains an empty name, or a name twice: en, en"),
         (("", "en"), 2, "an empty name"),
     ],

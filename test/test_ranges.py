@@ -14,7 +14,7 @@ from moeasr.ranges import MAX_SIZE, check_fraction, check_heads, check_size, che
         (check_size, [(1,), (MAX_SIZE,), (0, 0), (7, 1, 7)], [(0,), (MAX_SIZE + 1,), (8, 1, 7)]),
         (check_fraction, [(0.0,), (1.0,)], [(-0.01,), (1.01,), (math.nan,)]),
         (check_weight, [(0.0,), (1e9,)], [(-0.01,), (math.inf,), (math.nan,)]),
-        (check_heads, [(8, 4), (8, 8)], [(8, 3), (8, 0), (0, 4)]),
+        (check_heads, [(8, "heads", 4), (8, "heads", 8)], [(8, "heads", 3), (0, "heads", 4)]),
     ],
 )
 def test_bounds_are_allowed_and_what_lies_beyond_is_named(check, allowed, refused):
@@ -23,3 +23,8 @@ def test_bounds_are_allowed_and_what_lies_beyond_is_named(check, allowed, refuse
     for values in refused:
         with pytest.raises(InputError, match=f"^`key` must be .*, but is {values[0]}$"):
             check("key", *values)
+
+
+def test_a_number_of_heads_is_positive():
+    with pytest.raises(InputError, match="^`heads` must be at least 1, but is 0$"):
+        check_heads("key", 8, "heads", 0)

@@ -47,7 +47,7 @@ def check_mergeable(model: AsrModel, num_experts: int) -> None:
     layers = model.moe_layers()
     check_unmerged(layers)
     for name, layer in layers.items():
-        least = max((*layer.router.training_experts, layer.router.experts_per_frame))
+        least = layer.router.least_experts
         if num_experts < least:
             raise InputError(
                 f"the number of experts that remain must be at least {least}, the number of "

@@ -58,7 +58,10 @@ class DataConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class InitConfig:
-    """The `init:` section: trained weights for a new model. A resumed training ignores it."""
+    """The `init:` section: trained weights for a new model.
+
+    A resumed training needs the same section, but not the checkpoints.
+    """
 
     model: str | None = None
     """Checkpoint of a model with the same `model:` section and units, such as `moeasr upcycle`
@@ -134,16 +137,22 @@ class ExperimentConfig:
 
     def __post_init__(self) -> None:
         """Check that the settings are compatible."""
-        if self.train.best_by == "acc" and self.model.decoder.num_blocks == 0:
+        if self.train.best_by == "acc" and self.model.ctc_weight == 1:
             raise InputError(
-                "`train.best_by: acc` is the accuracy of the decoder, but "
-                "`model.decoder.num_blocks` is 0; use `train.best_by: loss`"
+                "`train.best_by: acc` is the accuracy of the decoder, which is not trained with "
+                "`model.ctc_weight: 1`; use `train.best_by: loss`"
             )
         if self.train.best_by == "wer" and self.model.ctc_weight == 0:
             raise InputError(
                 "`train.best_by: wer` needs a trained CTC head, whose greedy search gives the word "
                 "error rate; with `model.ctc_weight: 0` use `loss` or `acc`"
             )
+        for name, head in self.model.heads.items():
+            if head.serves_experts and head.weight == 0 and not self.init.checkpoints:
+                raise InputError(
+                    f"`model.heads.{name}.weight` is 0, so this head would choose groups of "
+                    "experts at random; set it above 0, or start from a trained model (`init`)"
+                )
         if self.adapter is not None and not self.init.checkpoints:
             raise InputError(
                 "`adapter` keeps the weights of a trained model, but there is none; name it with "

@@ -86,7 +86,7 @@ class AsrModel(nn.Module):
         self._paths = {name: self._add_head(name, head) for name, head in heads.items()}
         self.embedding = embedding
         self._draws_experts = any(
-            len(layer.router.training_experts) > 1 for layer in self.moe_layers().values()
+            layer.router.draws_experts for layer in self.moe_layers().values()
         )
 
     def _add_head(self, name: str, head: Head) -> str:
@@ -236,7 +236,8 @@ class AsrModel(nn.Module):
             if head is self.ctc:
                 of_head = self.ctc_signals.add_to(of_head, head, encoded, inputs, num_views)
             loss = loss + weights[name] * of_head.loss
-            stats |= of_head.stats
+            # a second head of a type has the same names
+            stats |= {f"{k}_{name}" if k in stats else k: v for k, v in of_head.stats.items()}
             routings |= {self._paths[name] + path: r for path, r in of_head.routings.items()}
         if self.embedding is not None and encoded.embedding is not None:
             own = self.embedding.ctc.losses(encoded.embedding, *inputs).sum()

@@ -76,12 +76,19 @@ class ModelConfig:
         """Check that all values are in range and compatible."""
         check_fraction("ctc_weight", self.ctc_weight)
         check_fraction("reverse_weight", self.reverse_weight)
+        if self.reverse_weight == 1:
+            raise InputError(
+                "`reverse_weight` must be below 1, because every search needs the left-to-right "
+                "decoder, which would not be trained"
+            )
         check_fraction("label_smoothing", self.label_smoothing)
         check_weight("consistency_weight", self.consistency_weight)
         if self.reverse_weight > 0 and self.decoder.num_reverse_blocks == 0:
             raise InputError("`reverse_weight` must be 0 when `decoder.num_reverse_blocks` is 0")
-        check_heads("encoder.d_model", self.encoder.d_model, self.decoder.num_heads)
-        if self.decoder.num_blocks == 0 and self.ctc_weight < 1:
+        if self.decoder.num_blocks > 0:
+            heads = self.decoder.num_heads
+            check_heads("encoder.d_model", self.encoder.d_model, "decoder.num_heads", heads)
+        elif self.ctc_weight < 1:
             raise InputError(
                 f"`ctc_weight` must be 1 when `decoder.num_blocks` is 0, but is {self.ctc_weight}"
             )

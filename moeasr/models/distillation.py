@@ -11,6 +11,7 @@ from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
 from moeasr.models.outputs import LossOutput
 from moeasr.nn.mask import make_valid_mask
+from moeasr.ranges import check_weight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +33,8 @@ class DistillationConfig:
 
     def __post_init__(self) -> None:
         """Check that all values are in range."""
-        for name in ("ctc_weight", "encoder_weight"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise InputError(f"`{name}` must be 0 or more, but is {getattr(self, name)}")
+        check_weight("ctc_weight", self.ctc_weight)
+        check_weight("encoder_weight", self.encoder_weight)
         if not 0 < self.temperature < math.inf:
             raise InputError(f"`temperature` must be above 0, but is {self.temperature}")
         if self.teacher is not None and self.ctc_weight == self.encoder_weight == 0:
@@ -92,11 +92,14 @@ class Distillation:
             ).enc
             teacher_logits = self._teacher.ctc.project(teacher_enc)
         valid_mask = make_valid_mask(encoded.enc_lens, encoded.enc.size(1))
-        ctc = posterior_divergence(
-            student.ctc.project(encoded.enc), teacher_logits, valid_mask, self._config.temperature
-        )
-        loss = output.loss + self._config.ctc_weight * ctc
-        extra = {"loss_distill_ctc": ctc}
+        loss, extra = output.loss, {}
+        if self._config.ctc_weight > 0:  # otherwise the heads may have no training
+            temperature = self._config.temperature
+            ctc = posterior_divergence(
+                student.ctc.project(encoded.enc), teacher_logits, valid_mask, temperature
+            )
+            loss = loss + self._config.ctc_weight * ctc
+            extra["loss_distill_ctc"] = ctc
         if self._config.encoder_weight > 0:  # otherwise the widths may differ
             encoder = state_distance(encoded.enc, teacher_enc, valid_mask)
             loss = loss + self._config.encoder_weight * encoder
@@ -124,6 +127,12 @@ def check_teacher(student: AsrModel, teacher: AsrModel, config: DistillationConf
             f"it uses {teacher.cmvn.mean.numel()} mel bins, but this model uses "
             f"{student.cmvn.mean.numel()}"
         )
+    for model, owner in ((teacher, "the teacher"), (student, "this model")):
+        if config.ctc_weight > 0 and "ctc" not in model.heads:
+            refuse(
+                f"{owner} has `model.ctc_weight: 0`, so its CTC posteriors have no training; set "
+                "`distillation.ctc_weight: 0` to learn only from the teacher's encoder"
+            )
     widths = [model.encoder.d_model for model in (teacher, student)]
     if config.encoder_weight > 0 and widths[0] != widths[1]:
         refuse(

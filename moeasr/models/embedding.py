@@ -47,8 +47,9 @@ class EmbeddingConfig:
     """SpeechMoE's embedding network, whose output is an input of every `router: embedding`."""
 
     encoder: AnyEncoder = ConformerConfig()
-    """Encoder of the network, without experts; its `d_model` is C. Its `dynamic_chunk` is ignored,
-    because the network uses the chunks of the main encoder."""
+    """Encoder of the network, without experts; its `d_model` is C. It uses the chunks of the main
+    encoder, so its own `dynamic_chunk` has no effect, but must be false with `causal_conv:
+    false`."""
     loss_weight: float = field(default=0.01, metadata=OBJECTIVE)
     """Weight gamma of the network's own CTC loss, the only loss that trains it; 0 freezes it."""
 

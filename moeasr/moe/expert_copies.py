@@ -21,7 +21,7 @@ from moeasr.nn.feed_forward import DenseFeedForward
 
 
 class FeedForwardWeights(NamedTuple):
-    """The weights of y = W2 silu(W1 x + b1) + b2, or of E experts stacked along a first axis."""
+    """The weights of y = W2 f(W1 x + b1) + b2, or of E experts stacked along a first axis."""
 
     w1: Tensor
     """Matrix W1, (M, D) or stacked (E, M, D)."""

@@ -130,8 +130,7 @@ def sorted_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
 def grouped_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
     """Run all experts by two grouped matrix products, or by `sorted_kernel` if unavailable.
 
-    The grouped products need training under bfloat16 autocast on a GPU of compute capability 9.0 or
-    higher.
+    The grouped products need bfloat16 autocast on a GPU of compute capability 9.0 or higher.
     """
     if not groups_products(x_ND, bank.w1):
         return sorted_kernel(bank, x_ND, routing)

@@ -17,6 +17,7 @@ from moeasr.moe.router import ExpertWeights, Router
 from moeasr.moe.routers import ROUTERS
 from moeasr.nn.feed_forward import (
     ACTIVATIONS,
+    CONTEXTS,
     DenseConfig,
     DenseFeedForward,
     FeedForward,
@@ -152,6 +153,11 @@ class MoeConfig(FeedForwardConfig):
             )
         if self.merged_from is not None:
             check_size("merged_from", self.merged_from, minimum=self.num_experts)
+        if self.context not in (None, *CONTEXTS):
+            raise InputError(
+                f"`router: {self.router}` needs the router context '{self.context}', but the "
+                f"contexts are {', '.join(CONTEXTS)}"
+            )
         self._check_offline_routing()
         self.router_class.check(self)
 
@@ -222,8 +228,7 @@ class MoeConfig(FeedForwardConfig):
         """
         scored = replace(self, num_experts=self.merged_from or self.num_experts, merged_from=None)
         router = self.router_class.build(scored, stack)
-        if self.merged_from is not None:
-            router.merge_experts(self.num_experts)
+        router.serve_layer(self.num_experts, are_merged=self.merged_from is not None)
         router.use_experts(self.decoding_experts)
         router.training_experts = self.training_experts
         if isinstance(like, MoEFeedForward):

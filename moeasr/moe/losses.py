@@ -6,9 +6,9 @@ gradient accumulation, each loss is computed per micro-batch, so every micro-bat
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
+from moeasr.moe.stats import expert_load
 from moeasr.nn.routing import Routing
 
 
@@ -37,8 +37,7 @@ def switch_balance_loss(routing: Routing) -> Tensor:
     The loss is E sum_j f_j P_j, where f_j is the share of assignments to expert j and P_j its mean
     probability. It is 1 if the load is balanced. Only the probabilities have a gradient.
     """
-    counts = torch.bincount(routing.expert_ids.flatten(), minlength=routing.num_experts)
-    share = counts / routing.expert_ids.numel()
+    share = expert_load(routing) / routing.expert_ids.numel()
     return routing.num_experts * (share * routing.probs.mean(dim=0)).sum()
 
 

@@ -51,8 +51,8 @@ class Router(nn.Module):
     num_experts: int
     """Number E of experts."""
     training_experts: tuple[int, ...] = ()
-    """Numbers of experts per frame from which each training step draws one; with fewer than two,
-    training uses K."""
+    """Numbers of experts per frame from which each training step draws one; if empty, training uses
+    K."""
     expert_of: Tensor | None
     """Expert of the layer that each of the E experts of the router has become, (E,) int64; None if
     no experts were merged."""
@@ -62,6 +62,7 @@ class Router(nn.Module):
         self.register_buffer("expert_of", None)
         self._experts_per_frame = 1
         self._drawn: int | None = None
+        self._num_layer_experts: int | None = None
 
     @property
     def experts_per_frame(self) -> int:
@@ -90,13 +91,18 @@ class Router(nn.Module):
             )
         self.experts_per_frame = experts_per_frame
 
+    @property
+    def draws_experts(self) -> bool:
+        """True if a training step may have another number of experts per frame than K."""
+        return not {self._experts_per_frame}.issuperset(self.training_experts)
+
     def start_step(self, step: int) -> None:
         """Draw the number of experts per frame of a training step, from 1 on.
 
         The draw depends only on the step and the numbers. All processes, and all layers with the
         same numbers, thus draw the same one, and a resumed training draws what it would have drawn.
         """
-        if len(self.training_experts) > 1:
+        if self.draws_experts:
             self._drawn = random.Random(step).choice(sorted(self.training_experts))
 
     def use_most_experts(self) -> None:
@@ -139,18 +145,27 @@ class Router(nn.Module):
         """
         places = (valid,) if self.sees_future else ()
         routing = self(x_ND, context_NC, *places)
-        if self.expert_of is None:
+        if self.expert_of is None or self._num_layer_experts is None:
             return routing
-        return merge_choices(routing, self.expert_of, self._num_merged)
+        return merge_choices(routing, self.expert_of, self._num_layer_experts)
 
-    def merge_experts(self, num_merged: int) -> None:
-        """Let the layer have fewer experts than the router, see `moeasr.convert.merging`.
+    def serve_layer(self, num_experts: int, are_merged: bool) -> None:
+        """Note the number of experts of a layer, of which a shared router has several.
 
-        The router continues to score its E experts. A checkpoint says which of them have become the
-        same expert of the layer.
+        If experts were merged (`moeasr.convert.merging`), the router continues to score its E
+        experts. A checkpoint says which of them have become the same expert of the layer.
+
+        Raises:
+            InputError: Another layer of this router has another number of experts.
         """
-        self._num_merged = num_merged
-        self.expert_of = torch.arange(self.num_experts) % num_merged
+        if self._num_layer_experts not in (None, num_experts):
+            raise InputError(
+                "layers that share a router must have the same number of experts, but have "
+                f"{self._num_layer_experts} and {num_experts}"
+            )
+        self._num_layer_experts = num_experts
+        if are_merged:
+            self.expert_of = torch.arange(self.num_experts) % num_experts
 
     def with_labels(self, routing: Routing, label_weights_NL: Tensor) -> Routing:
         """Return a routing of this router that also follows the labels of the frames.

@@ -33,7 +33,7 @@ class Routing(NamedTuple):
     logits: Tensor
     """Router outputs: (N, E) float32."""
     probs: Tensor
-    """Softmax of the logits over all experts: (N, E) float32."""
+    """Probabilities of all experts, most often the softmax of the logits: (N, E) float32."""
     alone: ExpertsAlone | None = None
     """Experts that ran alone, which only training with CTC heads of experts has."""
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from moeasr.config_roles import OBJECTIVE
 from moeasr.errors import InputError
+from moeasr.ranges import check_fraction, check_weight
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +31,7 @@ class OptimConfig:
         """Check ranges."""
         if not 0 < self.lr < math.inf:
             raise InputError(f"`lr` must be positive, but is {self.lr}")
-        if not 0 <= self.weight_decay < math.inf:
-            raise InputError(f"`weight_decay` must be 0 or more, but is {self.weight_decay}")
+        check_weight("weight_decay", self.weight_decay)
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise InputError(
                 f"`betas` must be two numbers from 0 to below 1, but is {list(self.betas)}"
@@ -59,8 +59,7 @@ class ScheduleConfig:
         """Check ranges."""
         if self.warmup_steps < 1:
             raise InputError(f"`warmup_steps` must be at least 1, but is {self.warmup_steps}")
-        if not 0 <= self.final_ratio <= 1:
-            raise InputError(f"`final_ratio` must be between 0 and 1, but is {self.final_ratio}")
+        check_fraction("final_ratio", self.final_ratio)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,15 +24,16 @@ def build_optimizer(model: nn.Module, config: OptimConfig) -> torch.optim.Optimi
     exempt, factors = _exempt_from_decay(model), _lr_factors(model, config)
     groups = []
     for factor in dict.fromkeys((1.0, *factors.values())):
-        decayed, plain = [], []
-        for parameter in model.parameters():
+        decayed, plain = [], []  # with names, by which a resumed training finds its state
+        for name, parameter in model.named_parameters():
             if factors.get(parameter, 1.0) == factor:
-                (plain if parameter in exempt else decayed).append(parameter)
+                (plain if parameter in exempt else decayed).append((name, parameter))
         groups += [
             {"params": decayed, "weight_decay": config.weight_decay, "lr_factor": factor},
             {"params": plain, "weight_decay": 0.0, "lr_factor": factor},
         ]
     kind = torch.optim.AdamW if config.name == "adamw" else torch.optim.Adam
+    groups = [group for group in groups if group["params"]]
     return kind(groups, lr=config.lr, betas=tuple(config.betas), eps=1e-8, fused=True)
 
 

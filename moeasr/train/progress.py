@@ -13,6 +13,7 @@ from moeasr import distributed
 from moeasr.errors import InputError
 from moeasr.seed import generator_states, seed_all
 from moeasr.train.meter import Meter
+from moeasr.train.optimizer_state import load_optimizer
 
 
 class Part(NamedTuple):
@@ -112,23 +113,17 @@ def load_weights(
 ) -> None:
     """Load the model and the optimizer from the content of `last.pt`.
 
-    The optimizer keeps the weight decay and betas of the config, which may have changed, and the
-    factors of its learning rates, which old checkpoints do not contain.
+    The optimizer keeps the settings of the config, which may have changed.
 
     Raises:
         InputError: The content belongs to another model.
     """
-    configured = [
-        {name: group[name] for name in ("weight_decay", "betas", "lr_factor")}
-        for group in optimizer.param_groups
-    ]
     try:
         model.load_state_dict(content["model"])
-        optimizer.load_state_dict(content["trainer"]["optimizer"])
-        for group, settings in zip(optimizer.param_groups, configured, strict=True):
-            group.update(settings)
+        load_optimizer(optimizer, content["trainer"]["optimizer"])
     except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split())[:200]  # torch lists every tensor, a line each
         raise InputError(
-            f"{last_path} does not fit this model: {str(error).splitlines()[0]}; "
+            f"{last_path} does not fit this model: {reason}; "
             "restore the config, or use another --exp-dir"
         ) from None

@@ -24,9 +24,6 @@ class Replication:
         bucket_bytes: Size of the gradients that are summed together.
     """
 
-    is_sharded = False
-    """True if a process holds only its part of each parameter."""
-
     def __init__(self, model: nn.Module, bucket_bytes: int = BUCKET_BYTES) -> None:
         self._model = model
         self._gradients = GradientBuckets(model, bucket_bytes)

@@ -25,6 +25,7 @@ from torch.futures import Future
 
 from moeasr import distributed
 from moeasr.errors import InputError, os_error_behind
+from moeasr.train.optimizer_state import stored_parameters
 
 SEPARATOR = "/"
 RECORD_MODULES = (
@@ -199,7 +200,7 @@ def complete(
     Raises:
         InputError: See `read_shards`.
     """
-    places = _Places(model, optimizer)
+    places = _Places(model, optimizer, content["trainer"]["optimizer"])
     if directory is not None:
         tensors = read_shards(directory, places.find)
         paths = {path: path for path in tensors} | dict(aliases)
@@ -224,9 +225,11 @@ def complete(
 class _Places:
     """The parameters of this process, by the paths of tensors of the same shape in `last.pt`."""
 
-    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, stored: Mapping[str, Any]
+    ) -> None:
         self._named = dict(model.named_parameters(remove_duplicate=False))
-        self._in_order = [p for group in optimizer.param_groups for p in group["params"]]
+        self._in_order = stored_parameters(stored, optimizer)
 
     def find(self, path: str, shape: torch.Size) -> Tensor | None:
         """Return the parameter of a path; None if there is none of this shape."""

@@ -45,7 +45,6 @@ class Sharding(Replication):
         InputError: There is only one process.
     """
 
-    is_sharded = True
     keeps_average = True
 
     def __init__(self, model: nn.Module, precision: str, device: torch.device) -> None:

@@ -18,7 +18,10 @@ from moeasr.errors import InputError
 from moeasr.experiment.config import ExperimentConfig, InitConfig
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.models.config import ModelConfig
+from moeasr.models.encoders.conformer import ConformerConfig
 from moeasr.models.heads.decoder import DecoderConfig
+from moeasr.models.heads.group_head import GroupConfig
+from moeasr.moe.layer import MoeConfig
 from moeasr.text.tokenizer import TokenizerConfig
 from moeasr.train.config import TrainConfig
 
@@ -36,12 +39,27 @@ def test_a_checkpoint_to_fine_tune_is_the_only_one():
         InitConfig(model="a.pt", modules=("encoder",))
 
 
-def test_epochs_without_an_accuracy_are_not_ranked_by_it():
-    ctc_only = ModelConfig(
-        decoder=DecoderConfig(num_blocks=0, num_reverse_blocks=0), ctc_weight=1, reverse_weight=0
-    )
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"decoder": DecoderConfig(num_blocks=0, num_reverse_blocks=0), "reverse_weight": 0},
+        {},  # a decoder without training
+    ],
+)
+def test_epochs_without_an_accuracy_are_not_ranked_by_it(settings):
+    ctc_only = ModelConfig(ctc_weight=1, **settings)
     with pytest.raises(InputError, match="`train.best_by: acc` is the accuracy of the decoder"):
         ExperimentConfig(model=ctc_only, train=TrainConfig(best_by="acc"))
+
+
+def test_groups_of_a_new_model_are_not_chosen_at_random():
+    experts = MoeConfig(num_experts=4, router="learned_group")
+    encoder = ConformerConfig(num_blocks=2, num_dense_blocks=1, feed_forward=experts)
+    head = GroupConfig(weight=0.0, labels=("en", "zh"))
+    model = ModelConfig(encoder=encoder, heads={"spoken": head})
+    with pytest.raises(InputError, match="`model.heads.spoken.weight` is 0, so .* at random"):
+        ExperimentConfig(model=model)
+    ExperimentConfig(model=model, init=InitConfig(from_="trained.pt"))
 
 
 def test_epochs_without_a_ctc_head_are_not_ranked_by_word_errors():

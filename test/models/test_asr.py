@@ -22,6 +22,7 @@ from moeasr.models.config import ModelConfig, RoutingLossWeights
 from moeasr.models.embedding import EmbeddingConfig
 from moeasr.models.encoders.conformer import ConformerConfig
 from moeasr.models.heads.attention_head import add_sos_eos, reverse_tokens
+from moeasr.models.heads.ctc_head import CtcConfig
 from moeasr.models.heads.decoder import DecoderConfig
 from moeasr.moe.layer import DrawnExperts, MoeConfig
 from moeasr.moe.losses import ROUTING_LOSSES, sparsity_l1_loss
@@ -290,6 +291,26 @@ def test_digital_silence_gives_finite_numbers():
     model = make_model().eval()
     silence = torch.full((1, 70, 20), -15.9424, dtype=torch.float64)
     assert torch.isfinite(model.encode(silence, torch.tensor([70])).enc).all()
+
+
+def test_a_second_head_of_a_type_is_logged_beside_the_first():
+    model = make_system("dense", heads={"twice": CtcConfig(weight=0.5)})
+    stats = model(*BATCH).stats
+    (enc, lens, *_) = model.eval().encode(*BATCH[:2])
+    for name, head in (("loss_ctc", model.ctc), ("loss_ctc_twice", model.twice)):
+        expected = head.loss(enc, lens, *BATCH[2:]).loss
+        torch.testing.assert_close(model(*BATCH).stats[name], expected.detach())
+    assert stats["loss_ctc"] != stats["loss_ctc_twice"]
+
+
+def test_a_single_number_of_experts_in_training_may_differ_from_that_of_decoding():
+    three = moe(experts_per_frame=DrawnExperts(train=(3,), decode=2))
+    model = make_system("dense", encoder=encoder(three))
+    num_frames = int(model.encode(*BATCH[:2]).enc_lens.sum())
+    model.start_step(1)
+    for is_training, per_frame in ((True, 3), (False, 2)):
+        loads = model.train(is_training)(*BATCH).expert_loads.values()
+        assert {int(load.sum()) for load in loads} == {per_frame * num_frames}
 
 
 def test_the_order_of_the_numbers_does_not_change_what_is_drawn():

@@ -244,11 +244,14 @@ def test_experts_are_run_by_the_kernel_of_the_config(monkeypatch):
     [
         ({"encoder": {"causal_conv": False}}, "dynamic_chunk"),
         ({"encoder": {"causal_conv": False, "dynamic_chunk": False, "conv_kernel_size": 8}}, "odd"),
-        ({"encoder": {"d_model": 30}}, "multiple of the number of heads"),
-        ({"encoder": {"num_heads": 3}}, "in 'encoder': `d_model` must be a multiple of the number"),
+        ({"encoder": {"d_model": 30}}, r"`d_model` must be a multiple of `num_heads` \(4\)"),
+        (
+            {"encoder": {"num_heads": 3}},
+            "in 'encoder': `d_model` must be a multiple of `num_heads`",
+        ),
         (
             {"decoder": {"num_heads": 5}},
-            "`encoder.d_model` must be a multiple of the number of heads",
+            r"`encoder.d_model` must be a multiple of `decoder.num_heads` \(5\)",
         ),
         ({"encoder": {"dropout": 1.5}}, "in 'encoder': `dropout` must be between 0 and 1"),
         (
@@ -259,6 +262,7 @@ def test_experts_are_run_by_the_kernel_of_the_config(monkeypatch):
         ({"decoder": {"attention_dropout": 1.5}}, "in 'decoder': `attention_dropout` must be"),
         ({"ctc_weight": 1.5}, "`ctc_weight` must be between 0 and 1"),
         ({"reverse_weight": -0.1}, "`reverse_weight` must be between 0 and 1"),
+        ({"reverse_weight": 1}, "`reverse_weight` must be below 1"),
         ({"label_smoothing": 1.5}, "`label_smoothing` must be between 0 and 1"),
         ({"embedding": {"loss_weight": -1}}, "`loss_weight` must be 0 or more, but is -1"),
         ({"encoder": {"feed_forward": {"hidden_units": 0}}}, "`hidden_units` must be at least 1"),
@@ -369,7 +373,7 @@ def test_experts_are_run_by_the_kernel_of_the_config(monkeypatch):
         *(
             ({"heads": {"spoken": {"type": "group", "weight": 1, **settings}}}, reason)
             for settings, reason in [
-                ({"labels": ["en"]}, r"`labels` needs two or more names, as in utt2lang, but is"),
+                ({"labels": ["en"]}, r"`labels` needs at least 2 names, as in utt2lang, but is"),
                 ({"labels": ["en", "en"]}, "an empty name, or a name twice: en, en"),
                 ({"labels": ["en", "zh"], "blank_group": True}, "needs `loss: ctc`"),
             ]
@@ -407,7 +411,7 @@ def test_experts_are_run_by_the_kernel_of_the_config(monkeypatch):
         ({"heads": {"ctc": {"type": "ctc", "weight": 1.0}}}, "a head of this name already exists"),
         (
             {"heads": {"mine": {"weight": 1.0}}},
-            "key 'heads.mine.type' is missing; choose one of ctc, attention",
+            "key 'heads.mine.type' is missing; choose one of ctc, group",
         ),
         ({"heads": {"mine": {"type": "ctc", "weight": -1.0}}}, "`weight` must be 0 or more"),
     ],

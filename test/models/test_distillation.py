@@ -135,12 +135,23 @@ def test_development_loss_is_of_the_transcripts_alone():
             {},
             "trains in chunks, but the teacher was trained without",
         ),
+        ({"ctc_weight": 0}, {}, "the teacher has `model.ctc_weight: 0`"),
+        ({}, {"ctc_weight": 0}, "this model has `model.ctc_weight: 0`"),
     ],
 )
 def test_a_teacher_that_cannot_teach_is_refused(teacher, student, reason):
     model, other = make_system("dense", **student), make_system("dense", **teacher)
     with pytest.raises(InputError, match=f"teacher.pt cannot teach this model: .*{reason}"):
         Distillation(model, other, CONFIG)
+
+
+def test_without_posteriors_models_that_never_trained_them_learn_from_states():
+    config = DistillationConfig(teacher="teacher.pt", ctc_weight=0, encoder_weight=0.1)
+    student, teacher = (make_system("dense", ctc_weight=0) for _ in range(2))
+    output = Distillation(student, teacher, config).loss(*BATCH)
+    output.loss.backward()
+    assert "loss_distill_ctc" not in output.stats and output.stats["loss_distill_encoder"] > 0
+    assert all(parameter.grad is None for parameter in student.ctc.parameters())
 
 
 def test_another_subsampling_is_refused():

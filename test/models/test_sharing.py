@@ -118,3 +118,10 @@ def test_layers_that_share_a_router_must_have_equal_settings(changed):
         InputError, match="`router: omni` is shared by all layers, so .* be the same"
     ):
         make_system("omni", encoder=encoder(*sections))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_layers_that_share_a_router_must_have_equally_many_experts(order):
+    sections = [moe(router="omni", num_experts=4), moe(router="omni", num_experts=3, merged_from=4)]
+    with pytest.raises(InputError, match="layers that share a router must have the same number"):
+        make_system("omni", encoder=encoder(*sections[::order]))

@@ -6,6 +6,7 @@ import torch
 from moeasr.errors import InputError
 from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank
 from moeasr.moe.layer import MoeConfig, MoEFeedForward
+from moeasr.moe.routers import ROUTERS
 from moeasr.moe.top_k_routers import EmbeddingRouter, TopKRouter
 from moeasr.nn.feed_forward import ACTIVATIONS, DenseFeedForward, Stack
 from moeasr.nn.valid_frames import all_frames_valid, find_valid_frames
@@ -161,3 +162,12 @@ def test_a_merged_expert_is_the_only_one_that_a_frame_may_use():
     layer = MoeConfig(**MERGING, merge=True).build(Stack(d_model=6, dropout=0.0))
     with pytest.raises(InputError, match=r"\(1\), but is 2"):
         layer.router.use_experts(2)
+
+
+def test_a_context_that_no_part_of_a_model_gives_is_refused(monkeypatch):
+    class AccentRouter(TopKRouter):
+        context = "accent"
+
+    monkeypatch.setitem(ROUTERS, "accent", AccentRouter)
+    with pytest.raises(InputError, match="`router: accent` needs the router context 'accent', but"):
+        MoeConfig(router="accent")

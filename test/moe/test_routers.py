@@ -56,6 +56,14 @@ def test_training_draws_the_number_of_experts_by_the_step(router):
     assert router.train().experts_per_frame == drawn[2]
 
 
+def test_a_single_number_that_is_not_that_of_decoding_is_used_in_training(router):
+    router.training_experts = (1,)
+    assert router.draws_experts
+    router.start_step(1)
+    assert route(router.train(), torch.randn(8, 6)).expert_ids.size(1) == 1
+    assert route(router.eval(), torch.randn(8, 6)).expert_ids.size(1) == 2
+
+
 def test_any_number_of_experts_that_a_frame_may_meet_can_be_used(router):
     x = torch.randn(8, 6)
     largest = router.num_choices

@@ -22,4 +22,4 @@ def test_each_process_has_the_whole_state():
     with replication.whole_model():
         state = replication.whole(replication.state())
     assert torch.equal(state["weight"], model.weight)
-    assert replication.keeps_average and not replication.is_sharded
+    assert replication.keeps_average

@@ -66,7 +66,7 @@ class BlockEncoderConfig(EncoderConfig):
         super().__post_init__()
         check_size("num_blocks", self.num_blocks, 1, MAX_BLOCKS)
         check_size("num_dense_blocks", self.num_dense_blocks, 0, self.num_blocks)
-        check_heads("d_model", self.d_model, self.num_heads)
+        check_heads("d_model", self.d_model, "num_heads", self.num_heads)
         if self.dense_hidden_units is not None:
             check_size("dense_hidden_units", self.dense_hidden_units)
         if self.subsampling_channels is not None:
@@ -75,7 +75,7 @@ class BlockEncoderConfig(EncoderConfig):
         check_fraction("attention_dropout", self.attention_dropout)
         if self.d_model % 2:
             raise InputError(f"`d_model` must be even, but is {self.d_model}")
-        if self.dynamic_chunk and not self.causal_conv:
+        if self.dynamic_chunk and not self.causal_conv and self.has_convolution:
             raise InputError(
                 "`dynamic_chunk: true` needs `causal_conv: true`, because a convolution that sees "
                 "future frames cannot stream"
@@ -106,7 +106,13 @@ class BlockEncoderConfig(EncoderConfig):
     @property
     def sees_future(self) -> bool:
         """True if a frame depends on frames after its chunk."""
-        return not self.causal_conv or any(part.sees_future for part in self.feed_forwards.values())
+        has_future = not self.causal_conv and self.has_convolution
+        return has_future or any(part.sees_future for part in self.feed_forwards.values())
+
+    @property
+    def has_convolution(self) -> bool:
+        """True if a block combines a frame with its neighbours by a convolution."""
+        return True
 
     @property
     def feed_forwards(self) -> dict[str, FeedForwardConfig]:

@@ -114,6 +114,11 @@ class TransformerConfig(BlockEncoderConfig):
                 "with neither attention nor memory would see only one frame"
             )
 
+    @property
+    def has_convolution(self) -> bool:
+        """True if there are memory blocks."""
+        return self.memory_kernel_size > 0
+
     def build_block(self, stack: Stack, index: int, group: Sequence[nn.Module]) -> TransformerBlock:
         """Build a Transformer block, see `BlockEncoderConfig`."""
         like = group[0] if group else None

@@ -37,7 +37,7 @@ def test_attention_and_front_end_are_those_of_the_config(name):
     [
         ({"num_blocks": 0}, "`num_blocks` must be at least 1, but is 0"),
         ({"num_blocks": 1001}, "`num_blocks` must be at most 1000, but is 1001"),
-        ({"num_heads": 3}, "`d_model` must be a multiple of the number of heads .3., but is 16"),
+        ({"num_heads": 3}, "`d_model` must be a multiple of `num_heads` .3., but is 16"),
         ({"d_model": 15, "num_heads": 3}, "`d_model` must be even, but is 15"),
         ({"dropout": 1.5}, "`dropout` must be between 0 and 1"),
         ({"subsampling_channels": 0}, "`subsampling_channels` must be at least 1"),

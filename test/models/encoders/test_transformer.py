@@ -66,3 +66,15 @@ def test_the_stack_ends_in_a_norm():
 def test_parts_that_do_not_fit_are_refused(settings, reason):
     with pytest.raises(InputError, match=reason):
         TransformerConfig(**settings)
+
+
+@pytest.mark.parametrize("memory_kernel_size", [0, 3])
+def test_only_memory_can_see_the_future(memory_kernel_size):
+    settings = {"memory_kernel_size": memory_kernel_size, "causal_conv": False}
+    config = TransformerConfig(**settings, dynamic_chunk=False)
+    assert config.sees_future == (memory_kernel_size > 0)
+    if memory_kernel_size == 0:
+        TransformerConfig(**settings, dynamic_chunk=True)
+        return
+    with pytest.raises(InputError, match="`dynamic_chunk: true` needs `causal_conv: true`"):
+        TransformerConfig(**settings, dynamic_chunk=True)

@@ -173,7 +173,7 @@ def test_every_router_can_be_taught_or_is_refused(name):
         ({}, {"blocks": [0, 1]}, r"`blocks` must be ascending numbers of encoder blocks, from 1"),
         ({}, {"blocks": [2, 3]}, r"`blocks` must be numbers of blocks with experts, from 1 to 2"),
         ({"num_dense_blocks": 1}, {"blocks": [1]}, "with experts, from 2 to 2, but is"),
-        ({}, {"labels": ["en"]}, "`labels` needs two or more names, as in utt2lang"),
+        ({}, {"labels": ["en"]}, "`labels` needs at least 2 names, as in utt2lang"),
         ({}, {"labels": ["en", "en"]}, "a name twice: en, en"),
         ({}, {"labels": list("abcdefghi")}, r"not be more than the experts .* \(8\), but are 9"),
         ({}, {"label_weight_schedule": []}, "needs pairs .* that end with the weight 0"),

@@ -34,6 +34,6 @@ def test_a_section_of_heads_needs_its_type():
     read = from_mapping(ModelConfig, {"heads": {"more": {"type": "ctc", "weight": 0.5}}}, "f")
     assert read.heads == {"more": HEADS["ctc"](weight=0.5)}
     with pytest.raises(
-        InputError, match="f: key 'heads.more.type' is missing; choose one of ctc, attention"
+        InputError, match="f: key 'heads.more.type' is missing; choose one of ctc, group"
     ):
         from_mapping(ModelConfig, {"heads": {"more": {"weight": 0.5}}}, "f")
