@@ -1,6 +1,8 @@
 """Range checks of config values, whose error messages name the key and its value."""
 
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 
 from moeasr.errors import InputError
 
@@ -43,4 +45,12 @@ def check_heads(name: str, width: int, heads_name: str, num_heads: int) -> None:
     if width < 1 or width % num_heads:
         raise InputError(
             f"`{name}` must be a multiple of `{heads_name}` ({num_heads}), but is {width}"
+        )
+
+
+def check_blocks(name: str, numbers: Sequence[int], at_least: int = 0) -> None:
+    """Raise `InputError` unless there are ascending numbers of blocks, `at_least` so many."""
+    if len(numbers) < at_least or any(one >= other for one, other in pairwise((0, *numbers))):
+        raise InputError(
+            f"`{name}` must be ascending numbers of encoder blocks, from 1, but is {list(numbers)}"
         )

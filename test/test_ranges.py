@@ -5,7 +5,14 @@ import math
 import pytest
 
 from moeasr.errors import InputError
-from moeasr.ranges import MAX_SIZE, check_fraction, check_heads, check_size, check_weight
+from moeasr.ranges import (
+    MAX_SIZE,
+    check_blocks,
+    check_fraction,
+    check_heads,
+    check_size,
+    check_weight,
+)
 
 
 @pytest.mark.parametrize(
@@ -28,3 +35,13 @@ def test_bounds_are_allowed_and_what_lies_beyond_is_named(check, allowed, refuse
 def test_a_number_of_heads_is_positive():
     with pytest.raises(InputError, match="^`heads` must be at least 1, but is 0$"):
         check_heads("key", 8, "heads", 0)
+
+
+def test_blocks_ascend_from_one():
+    for numbers in ((), (1,), (1, 3)):
+        check_blocks("key", numbers)
+    for numbers in ((0,), (2, 2), (3, 1)):
+        with pytest.raises(InputError, match=r"^`key` must be ascending .* but is \["):
+            check_blocks("key", numbers)
+    with pytest.raises(InputError, match=r"but is \[\]"):
+        check_blocks("key", (), at_least=1)

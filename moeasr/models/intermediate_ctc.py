@@ -1,7 +1,6 @@
 """Intermediate CTC: the CTC loss of the outputs of blocks in the middle of the encoder."""
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -9,7 +8,7 @@ from moeasr.config_roles import OBJECTIVE
 from moeasr.errors import InputError
 from moeasr.models.encoders.block_encoder import BlockEncoder
 from moeasr.models.heads.ctc_head import CtcHead
-from moeasr.ranges import check_fraction
+from moeasr.ranges import check_blocks, check_fraction
 
 
 class SelfConditioning(nn.Module):
@@ -55,12 +54,7 @@ class IntermediateCtcConfig:
     def __post_init__(self) -> None:
         """Check that all values are in range."""
         check_fraction("weight", self.weight)
-        for one, other in pairwise((0, *self.blocks)):
-            if one >= other:
-                raise InputError(
-                    "`blocks` must be ascending numbers of encoder blocks, from 1, but is "
-                    f"{list(self.blocks)}"
-                )
+        check_blocks("blocks", self.blocks)
         for number in self.conditioned_blocks:
             if number not in self.blocks:
                 raise InputError(f"`conditioned_blocks` contains {number}, but `blocks` does not")

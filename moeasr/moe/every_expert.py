@@ -45,9 +45,7 @@ def run_every_expert(
     num_experts, hidden_units, _ = w1.shape
     hidden = activation(F.linear(x_ND, w1.flatten(0, 1), b1.flatten()))  # (N, E * M)
     hidden = F.dropout(hidden, dropout)
-    weights_NE = routing.expert_weights.new_zeros(len(x_ND), num_experts)
-    weights_NE = weights_NE.scatter_add(1, routing.expert_ids, routing.expert_weights)
-    weights_NE = weights_NE.to(hidden.dtype)
+    weights_NE = routing.weights_by_expert().to(hidden.dtype)
     weighed = hidden.unflatten(1, (num_experts, hidden_units)) * weights_NE[:, :, None]
     y_ND = weighed.flatten(1) @ w2.transpose(1, 2).flatten(0, 1)
     return torch.addmm(y_ND, weights_NE, b2)

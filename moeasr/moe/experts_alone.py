@@ -22,8 +22,7 @@ def run_alone(
         valid: Places of the frames in the batch.
     """
     num_frames, num_choices = routing.expert_ids.shape
-    weights_NE = routing.expert_weights.new_zeros(num_frames, routing.num_experts)
-    weights_NE = weights_NE.scatter(1, routing.expert_ids, routing.expert_weights)
+    weights_NE = routing.weights_by_expert()
     sums_BE = valid.put(weights_NE).sum(dim=1)
     sums_BK, ids_BK = sums_BE.topk(num_choices, dim=1)
     least = torch.finfo(sums_BK.dtype).tiny

@@ -42,6 +42,11 @@ class Routing(NamedTuple):
         """Number E of experts."""
         return self.probs.size(1)
 
+    def weights_by_expert(self) -> Tensor:
+        """Return the weight of every expert for each frame, (N, E); 0 for those it does not use."""
+        weights_NE = self.expert_weights.new_zeros(len(self.expert_ids), self.num_experts)
+        return weights_NE.scatter_add(1, self.expert_ids, self.expert_weights)
+
     def first_experts(self) -> Tensor:
         """Return the expert with the largest weight for each frame, (N,).
 

@@ -16,3 +16,10 @@ def test_the_first_expert_has_the_largest_weight():
     weights = torch.tensor([[0.2, 0.7, 0.1], [0.3, 0.4, 0.3], [0.4, 0.4, 0.2]])
     routing = Routing(ids, weights, torch.zeros(3, 7), torch.full((3, 7), 1 / 7))
     assert routing.first_experts().tolist() == [1, 2, 0]
+
+
+def test_weights_by_expert_add_up_the_assignments_of_a_merged_expert():
+    ids = torch.tensor([[2, 0], [1, 1]])
+    weights = torch.tensor([[0.75, 0.25], [0.5, 0.25]])
+    routing = Routing(ids, weights, torch.zeros(2, 3), torch.full((2, 3), 1 / 3))
+    assert routing.weights_by_expert().tolist() == [[0.25, 0.0, 0.75], [0.0, 0.75, 0.0]]

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -21,7 +20,7 @@ from moeasr.moe.dispatch import sort_by_expert
 from moeasr.moe.label_teaching import label_log_probs, label_of_experts
 from moeasr.moe.layer import MoeConfig, MoEFeedForward
 from moeasr.nn.routing import ExpertsAlone, Routing
-from moeasr.ranges import check_weight
+from moeasr.ranges import check_blocks, check_weight
 
 if TYPE_CHECKING:
     from moeasr.models.encoders.encoder import EncoderConfig
@@ -220,11 +219,7 @@ class ExpertCtcConfig(HeadConfig):
                 "`weight` must be above 0, because the head is used in training only; remove the "
                 "head instead"
             )
-        if not self.blocks or any(one >= other for one, other in pairwise((0, *self.blocks))):
-            raise InputError(
-                "`blocks` must be ascending numbers of encoder blocks, from 1, but is "
-                f"{list(self.blocks)}"
-            )
+        check_blocks("blocks", self.blocks, at_least=1)
         check_names(self.label_set)
         check_weight("routing_weight", self.routing_weight)
         if not self.label_weight_schedule:
