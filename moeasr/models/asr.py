@@ -85,9 +85,8 @@ class AsrModel(nn.Module):
         self.embedding = None  # no head may take its place
         self._paths = {name: self._add_head(name, head) for name, head in heads.items()}
         self.embedding = embedding
-        self._draws_experts = any(
-            layer.router.draws_experts for layer in self.moe_layers().values()
-        )
+        routers = [layer.router for layer in self.moe_layers().values()]
+        self._draws_experts = any(router.draws_experts for router in routers)
 
     def _add_head(self, name: str, head: Head) -> str:
         """Register a head or its children as submodules, and return the prefix of their paths."""
