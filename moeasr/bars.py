@@ -269,7 +269,7 @@ def duration(seconds: float) -> str:
     ['4 s', '3 min 20 s', '2 h 05 min']
     """
     minutes, left = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
+    if minutes >= 60:
+        hours, minutes = divmod(round(seconds / 60), 60)
         return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {left:02d} s" if minutes else f"{left} s"

@@ -101,3 +101,9 @@ def test_a_line_display_says_nothing_at_the_start():
     lines = []
     LineDisplay(lines.append).show(BarState("work", 0, 2, "files", 0, 0.0))
     assert lines == []
+
+
+def test_a_duration_is_rounded_to_its_second_unit():
+    durations = {0.4: "0 s", 59.6: "1 min 00 s", 3599.4: "59 min 59 s", 3599.6: "1 h 00 min"}
+    durations |= {3629.0: "1 h 00 min", 6284.9: "1 h 45 min", 7199.0: "2 h 00 min"}
+    assert {seconds: bars.duration(seconds) for seconds in durations} == durations

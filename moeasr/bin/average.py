@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from moeasr.bin import run
+from moeasr.limits import count
 from moeasr.parser import Parser
 
 
@@ -24,7 +25,7 @@ def get_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--num",
-        type=int,
+        type=count,
         default=10,
         metavar="N",
         help="number of epochs to average (default: %(default)s)",
@@ -54,13 +55,14 @@ def main(argv: list[str] | None = None) -> None:
     out = Path(args.out) if args.out else Path(args.exp_dir) / "averaged.pt"
     content = average_checkpoints([epoch.path for epoch in epochs], network_of)
     numbers = ", ".join(str(epoch.epoch) for epoch in epochs)
+    numbers = f"epochs {numbers}" if len(epochs) > 1 else f"epoch {numbers}"
     if out.exists() and checkpoint.load(out).get("info") == content["info"]:
         # A file that is written again would be newer than its hypotheses, and make them stale.
-        print(f"{out}: already the average of the weights of epochs {numbers}, so it is unchanged")
+        print(f"{out}: already the average of the weights of {numbers}, so it is unchanged")
         return
     checkpoint.save(out, content)
     chosen = "the best on dev" if args.mode == "best" else "the latest"
-    print(f"{out}: average of the weights of epochs {numbers}, {chosen}")
+    print(f"{out}: average of the weights of {numbers}, {chosen}")
 
 
 if __name__ == "__main__":

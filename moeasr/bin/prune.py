@@ -110,7 +110,7 @@ def main(argv: list[str] | None = None) -> None:
     before, after = count_params(trained.model).describe(), count_params(pruned).describe()
     layers = zip(trained.model.moe_layers().values(), pruned.moe_layers().values())
     num_changed = sum(a.experts.num_experts != b.experts.num_experts for a, b in layers)
-    print(f"{args.out}: experts were removed from {counted(num_changed, 'layer')}")
+    print(f"{args.out}: {done} in {counted(num_changed, 'layer')}")
     print(f"parameters before: {before}\nparameters after:  {after}")
     for line in lines:
         print(line)

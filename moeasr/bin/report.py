@@ -61,8 +61,12 @@ def main(argv: list[str] | None = None) -> None:
     out = Path(args.out or Path(args.exp_dir[0], "report.html"))
     if out.suffix != ".html":
         raise InputError(f"--out must end with .html, but is {out}")
-    if len(set(args.exp_dir)) < len(args.exp_dir):
+    if len({Path(exp_dir).resolve() for exp_dir in args.exp_dir}) < len(args.exp_dir):
         raise InputError("--exp-dir names the same experiment twice")
+    pages = (out, out.with_suffix(".json"))
+    for path in pages:  # before minutes of computing
+        if path.is_dir():
+            raise InputError(f"--out: {path} is a directory")
     data_dirs = args.data_dir or [None]
     if len(data_dirs) not in (1, len(args.exp_dir)):
         raise InputError("--data-dir must be given once, or as many times as --exp-dir")
@@ -100,11 +104,11 @@ def main(argv: list[str] | None = None) -> None:
         "command": typed_command("report", argv),
         "commit": describe_commit(),
     }
-    contents = {
-        out.with_suffix(".json"): report_json(reports, compared, facts),
-        out: render_page(reports, compared, facts),
-    }
-    for path, content in contents.items():
+    contents = (
+        render_page(reports, compared, facts),
+        report_json(reports, compared, facts),
+    )
+    for path, content in zip(pages, contents, strict=True):
         with atomic_path(path) as temporary:
             temporary.write_text(content, encoding="utf-8")
     print(f"{out}: open it in a browser")

@@ -81,7 +81,7 @@ def _play_files(open_stream: "Callable[[int], LiveStream]", args: argparse.Names
 
     packet_sec = args.packet_ms * 1e-3
     open_file = partial(open_live, raw_rate_hz=args.sample_rate, packet_sec=packet_sec)
-    files = InputFiles(find_input_paths(args.audio), "stream", open_file)
+    files = InputFiles(find_input_paths(args.audio), "moeasr stream", open_file)
     for path, source in files:
         rate_hz = source.rate_hz
         lines = live_lines(path.name, source, open_stream(rate_hz), rate_hz, packet_sec)

@@ -64,13 +64,13 @@ def main(argv: list[str] | None = None) -> None:
 
     config, given = decode_config(args, DEFAULTS)
     paths = find_input_paths(args.audio)
-    output = TranscriptOutput(args.format, args.output, paths)
+    output = TranscriptOutput(args.format, args.output, paths, args.audio)
     engine = load_engine(args)
     task = Task(mode=args.mode, config=config, given=given, language=args.language)
     whole_sec = WHOLE_SEC if args.max_whole_sec is None else args.max_whole_sec
     model = RecordingTranscriber(engine, task, args.vad, whole_sec)
     check_transcript_options(args, engine.has_ctc, model.transcriber)
-    files = InputFiles(paths, "transcribe")
+    files = InputFiles(paths, "moeasr transcribe")
     with output.opened():
         for path, blocks in files:
             try:
@@ -80,6 +80,8 @@ def main(argv: list[str] | None = None) -> None:
                 files.fail(error)
             else:
                 output.write(path, content)
+        if not output.num_written:
+            files.finish()  # an earlier output stays
     files.finish()
 
 

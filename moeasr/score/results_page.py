@@ -12,7 +12,7 @@ from moeasr.score.examples import (
     has_character_words,
     read_alignments,
 )
-from moeasr.score.results_table import is_valid, rank
+from moeasr.score.results_table import is_partial, is_valid, rank
 from moeasr.score.training_block import training_block
 
 PROVENANCE_TITLE = "## How these numbers were made"
@@ -80,6 +80,12 @@ def _set_block(test_set: str, records: Sequence[Mapping[str, Any]], exp_dir: Pat
     notes = [f"(stale): {reason}; decode and score again." for reason in reasons]
     if any(record["num_absent"] for record in records):
         notes.append("(partial): utterances without hypothesis were not scored; decode them.")
+    few = [record for record in records if record["num_utts"] < record["num_decoded"]]
+    if few:
+        notes.append(
+            f"(partial): of {counted(few[0]['num_decoded'], 'decoded utterance')}, "
+            f"{few[0]['num_utts']} were scored; score with the data directory that was decoded."
+        )
     if has_character_words(_read_alignments(exp_dir / first["dir"])):
         notes.append(_CHARACTER_WORDS)
     return "\n\n".join([intro, table, *notes, *_examples(best, exp_dir)])
@@ -119,7 +125,7 @@ def _read_alignments(mode_dir: Path) -> dict[str, list[Step]]:
 def _row(record: Mapping[str, Any], is_best: bool) -> list[str]:
     low, high = record["wer_ci"]
     chunk = record["chunk_size"]
-    marks = {" (stale)": record["stale"], " (partial)": record["num_absent"]}
+    marks = {" (stale)": record["stale"], " (partial)": is_partial(record)}
     label = _mode_label(record) + "".join(mark for mark, holds in marks.items() if holds)
     return [
         f"**{label}** (best)" if is_best else label,

@@ -43,7 +43,8 @@ def gather(exp_dir: str | Path) -> list[dict[str, Any]]:
     and `score/score.json`. A mode with only one of them is left out with a warning. A decoding that
     is older than its model or features is kept with a warning. Its record has the reason under the
     key `stale`, which is None in all other records. `num_absent` is the number of utterances
-    without hypothesis, which were not scored. `dir` is the directory below `exp_dir`.
+    without hypothesis, which were not scored, and `num_decoded` that of utterances with one. `dir`
+    is the directory below `exp_dir`.
 
     Raises:
         InputError: Nothing is scored, a file cannot be read, or hypotheses changed after scoring.
@@ -81,7 +82,15 @@ def gather(exp_dir: str | Path) -> list[dict[str, Any]]:
 
 def is_valid(record: Mapping[str, Any]) -> bool:
     """Return whether the scores of a record are those of the current model and the whole set."""
-    return record["stale"] is None and not record["num_absent"]
+    return record["stale"] is None and not is_partial(record)
+
+
+def is_partial(record: Mapping[str, Any]) -> bool:
+    """Return whether only a part of the decoded set was scored.
+
+    Either references have no hypothesis, or `--data-dir` of `moeasr score` was a smaller set.
+    """
+    return record["num_absent"] > 0 or record["num_utts"] < record["num_decoded"]
 
 
 def rank(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -117,6 +126,7 @@ def _read_record(mode_dir: Path) -> dict[str, Any]:
     record |= {key: score[key] for key in _FROM_SCORE}
     record |= {key: score["words"][key] for key in ("ins", "dels", "subs")}
     record["num_absent"] = score.get("num_absent", 0)
+    record["num_decoded"] = decode.get("num_utts", score["num_utts"])
     record["score_command"] = score["command"]
     record["stale"] = stale_reason(mode_dir)
     return record

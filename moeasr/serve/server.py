@@ -2,17 +2,34 @@
 
 import asyncio
 import errno
+import logging
 import signal
 import socket
 import ssl
 from collections.abc import Callable
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from moeasr.errors import InputError
+from moeasr.logs import get_logger
 from moeasr.serve.config import AddressConfig
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+logger = get_logger(__name__)
+
+
+class _WithoutRequests(logging.Filter):
+    """A filter that shortens messages about malformed requests, which may contain the token."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change the record, and keep it."""
+        if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+            record.msg, record.args, record.exc_info = "a malformed request was refused", (), None
+        return True
+
+
+logger.addFilter(_WithoutRequests())
 
 
 async def serve(
@@ -35,7 +52,7 @@ async def serve(
         InputError: The address cannot be used, or the certificate or its key is invalid.
     """
     context = _tls(address)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=grace_sec)
+    runner = web.AppRunner(application, access_log=None, logger=logger, shutdown_timeout=grace_sec)
     await runner.setup()
     try:
         site = web.TCPSite(runner, address.host, address.port, ssl_context=context)

@@ -132,6 +132,8 @@ class TranscriptionEndpoint:
                 if not isinstance(part, BodyPartReader) or part.name is None:
                     raise _Refused(400, "each part of the form must be a field with a name")
                 if part.name == "file":
+                    if "file" in fields:
+                        raise _Refused(400, "the form has more than one `file`")
                     name = part.filename or "the file"
                     fields["file"] = name.encode(errors="replace").decode()  # perhaps no UTF-8
                     content = await self._read_part(part, self._limits.max_file_mb * 1_000_000)

@@ -36,6 +36,8 @@ def list_epochs(exp_dir: str | Path) -> list[EpochFile]:
         InputError: There is no epoch checkpoint, or one of them cannot be read.
     """
     exp_dir = Path(exp_dir)
+    if not exp_dir.is_dir():
+        raise InputError(f"experiment directory {exp_dir} does not exist")
     epochs = []
     for path in exp_dir.glob("epoch_*.pt"):
         content = checkpoint.load(path)

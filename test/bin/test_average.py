@@ -51,6 +51,16 @@ def test_an_unchanged_average_is_not_written_again(exp_dir, capsys):
     assert capsys.readouterr().out.endswith(told)
     main(["--exp-dir", str(exp_dir), "--num", "1"])
     assert checkpoint.load(out)["model"]["weight"].tolist() == [3.0]
+    assert capsys.readouterr().out == f"{out}: average of the weights of epoch 3, the best on dev\n"
+
+
+def test_what_cannot_be_averaged_is_refused_before_checkpoints_are_read(tmp_path, capsys):
+    with pytest.raises(InputError, match="experiment directory .*nothing does not exist"):
+        main(["--exp-dir", str(tmp_path / "nothing")])
+    for num in ("0", "-3", "two"):
+        with pytest.raises(SystemExit):
+            main(["--exp-dir", str(tmp_path / "nothing"), "--num", num])
+        assert "argument --num" in capsys.readouterr().err
 
 
 def test_with_a_damaged_checkpoint_no_average_is_written(exp_dir):

@@ -54,7 +54,7 @@ def nbest_of(path, data_dir, out):
 def test_a_model_for_one_language_decodes_it_as_before(told_path, data_dir, tmp_path, capsys):
     small = prune(told_path, tmp_path / "en.pt", "--keep-languages", "en")
     printed = capsys.readouterr().out
-    assert f"{small}: experts were removed from 1 layer" in printed
+    assert f"{small}: pruned to en in 1 layer" in printed
     assert "parameters after" in printed
     before = nbest_of(told_path, data_dir, tmp_path / "before")
     assert nbest_of(small, data_dir, tmp_path / "after") == before
@@ -101,7 +101,7 @@ def test_rarely_used_experts_go_by_their_load_on_a_data_directory(data_dir, tmp_
     path = save_model(tmp_path / "moe.pt", MoeConfig(hidden_units=16, num_experts=6))
     options = ("--data-dir", data_dir, "--drop-experts-below", "0.999")
     small = prune(path, tmp_path / "small.pt", *options)
-    assert "experts were removed from 1 layer" in capsys.readouterr().out
+    assert "without experts below 0.999 in 1 layer" in capsys.readouterr().out
     (layer,) = Recognizer.from_checkpoint(small).model.moe_layers().values()
     assert layer.experts.num_experts == 2  # as many as a frame uses
     assert checkpoint.load(small)["info"]["config_name"] == "tiny without experts below 0.999"
@@ -117,7 +117,7 @@ def test_similar_experts_are_merged_and_the_change_is_printed(data_dir, tmp_path
     options = ("--data-dir", data_dir, "--merge-experts", "3")
     small = prune(path, tmp_path / "small.pt", *options)
     printed = capsys.readouterr().out
-    assert f"{small}: experts were removed from 1 layer" in printed
+    assert f"{small}: merged to 3 experts in 1 layer" in printed
     line = next(line for line in printed.splitlines() if "CTC log-probabilities" in line)
     assert float(line.split()[3]) < 1e-12
     content = checkpoint.load(small)

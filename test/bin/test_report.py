@@ -43,6 +43,7 @@ def test_the_first_experiment_holds_the_page_by_default(reported, tmp_path):
         (["--out", "a.pdf"], r"^--out must end with \.html, but is a\.pdf$"),
         (["--lexicon", "no/such"], "^file no/such does not exist$"),
         (["--exp-dir", "EXP"], "^--exp-dir names the same experiment twice$"),
+        (["--exp-dir", "EXP/"], "^--exp-dir names the same experiment twice$"),
         (["--exp-dir", "no/such"], "^experiment directory no/such does not exist$"),
         (
             ["--exp-dir", "x", "--exp-dir", "y", "--data-dir", "x"],
@@ -52,8 +53,15 @@ def test_the_first_experiment_holds_the_page_by_default(reported, tmp_path):
     ],
 )
 def test_bad_options_are_one_sentence_and_write_nothing(reported, tmp_path, more, message):
-    more = [str(reported.exp_dir) if word == "EXP" else word for word in more]
+    more = [word.replace("EXP", str(reported.exp_dir)) for word in more]
     out = tmp_path / "out" / "page.html"
     with pytest.raises(InputError, match=message):
         main([*reported.options, "--out", str(out), "--num-permutations", "2", *more])
     assert not out.parent.exists()
+
+
+@pytest.mark.parametrize("name", ["page.html", "page.json"])
+def test_a_directory_in_the_place_of_a_page_is_refused_first(tmp_path, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(InputError, match=rf"^--out: .*{name} is a directory$"):
+        main(["--exp-dir", "no/such", "--out", str(tmp_path / "page.html")])

@@ -44,6 +44,14 @@ def test_every_mode_of_a_directory_is_scored(
     )
 
 
+def test_the_directory_of_one_mode_is_named_as_it_is(dirs, capsys) -> None:
+    data, decode = dirs
+    main(["--data-dir", str(data), "--decode-dir", str(decode / "greedy")])
+    told = f"error rates by utterance and speaker: {decode}/greedy/score/\n"
+    assert capsys.readouterr().out.endswith(told)
+    assert (decode / "greedy/score/wer").is_file()
+
+
 def test_a_recipe_leaves_the_rates_to_the_table_that_follows(dirs, capsys, monkeypatch) -> None:
     monkeypatch.setenv("MOEASR_QUIET", "1")
     data, decode = dirs

@@ -108,7 +108,7 @@ def test_an_empty_pipe_is_one_sentence(model_path, monkeypatch, capsys):
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO()))
         with pytest.raises(SystemExit):
             stream(model_path, *options, "-")
-        assert capsys.readouterr() == ("", "stream: standard input is empty (0 bytes)\n")
+        assert capsys.readouterr() == ("", "moeasr stream: standard input is empty (0 bytes)\n")
 
 
 def test_end_points_end_an_utterance_unless_they_are_off(model_path, data_dir, capsys):
@@ -224,7 +224,9 @@ def test_nan_is_refused_and_a_header_with_too_many_samples_gives_a_warning(
     assert printed.out.count(f"{high}\t") == printed.out.count("high.wav") >= 2
     fault, warning = printed.err.splitlines()
     assert "nan.wav contains NaN, infinity or an absurdly large value: sample 4000 is nan" in fault
-    assert warning.startswith("stream: warning: the headers of 2 files announce more samples")
+    assert warning.startswith(
+        "moeasr stream: warning: the headers of 2 files announce more samples"
+    )
 
 
 @pytest.mark.parametrize(

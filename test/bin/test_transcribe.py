@@ -129,8 +129,27 @@ def test_an_unreadable_file_is_named_and_the_others_are_transcribed(
     faults = printed.err.splitlines()
     assert len(faults) == 3
     for fault, name in zip(faults, ["empty.wav", "missing.wav", "cut.flac"]):
-        assert fault.startswith("transcribe: ")
+        assert fault.startswith("moeasr transcribe: ")
         assert name in fault
+
+
+def test_if_no_file_can_be_read_an_earlier_output_stays(model_path, audio, tmp_path):
+    (tmp_path / "empty.wav").write_bytes(b"")
+    (tmp_path / "all.json").write_text("earlier")
+    options = [
+        "--checkpoint",
+        str(model_path),
+        "--format",
+        "json",
+        "-o",
+        str(tmp_path / "all.json"),
+    ]
+    with pytest.raises(SystemExit):
+        main([*options, str(tmp_path / "empty.wav")])
+    assert (tmp_path / "all.json").read_text() == "earlier"
+    with pytest.raises(SystemExit):
+        main([*options, str(tmp_path / "empty.wav"), str(audio["a.wav"])])
+    assert "a.wav" in (tmp_path / "all.json").read_text()
 
 
 def test_nan_is_refused_and_a_header_with_too_many_samples_gives_a_warning(
@@ -151,7 +170,9 @@ def test_nan_is_refused_and_a_header_with_too_many_samples_gives_a_warning(
     assert [line.partition("\t")[0] for line in printed.out.splitlines()] == [str(high)] * 2
     fault, warning = printed.err.splitlines()
     assert "nan.wav contains NaN, infinity or an absurdly large value: sample 4000 is nan" in fault
-    assert warning.startswith("transcribe: warning: the headers of 2 files announce more samples")
+    assert warning.startswith(
+        "moeasr transcribe: warning: the headers of 2 files announce more samples"
+    )
 
 
 def test_very_short_audio_and_silence_give_one_line_each(model_path, tmp_path, capsys):

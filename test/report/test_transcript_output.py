@@ -58,3 +58,36 @@ def test_several_recordings_need_a_directory_and_different_names(tmp_path):
     with pytest.raises(InputError, match=r"x/a\.wav and y/a\.flac would both .* to a\.srt"):
         TranscriptOutput("srt", "new", [A, twin])
     TranscriptOutput("text", None, [A, twin])
+
+
+def test_inputs_and_audio_are_never_replaced(tmp_path):
+    audio, table = InputPath("a.flac", str(tmp_path / "a.flac"), "a"), tmp_path / "list.txt"
+    (tmp_path / "link.srt").symlink_to(tmp_path / "a.flac")
+    for path in (tmp_path / "a.flac", table):
+        path.write_text("input")
+    for out in ("a.flac", "list.txt", "link.srt", "sub/../a.flac"):
+        (tmp_path / "sub").mkdir(exist_ok=True)
+        with pytest.raises(InputError, match=rf"{out} is an input; give another output with `-o`"):
+            TranscriptOutput("srt", str(tmp_path / out), [audio], [str(table)])
+    for out in ("b.WAV", "b.mp3", "wav.scp"):
+        with pytest.raises(InputError, match="has the name of an audio file or a table"):
+            TranscriptOutput("text", str(tmp_path / out), [audio])
+
+
+def test_a_text_beside_its_recording_is_kept(tmp_path):
+    audio = InputPath("a.flac", str(tmp_path / "a.flac"), "a")
+    write("text", f"{tmp_path}/", [audio])
+    with pytest.raises(InputError, match="a.txt lies beside its recording and may be its trans"):
+        write("text", f"{tmp_path}/", [audio])
+    write("srt", f"{tmp_path}/", [audio])
+    write("srt", f"{tmp_path}/", [audio])
+    write("text", f"{tmp_path}/other/", [audio])
+    write("text", f"{tmp_path}/other/", [audio])
+
+
+def test_the_number_of_transcripts_is_known(tmp_path):
+    output = TranscriptOutput("text", str(tmp_path / "all.txt"), [A, B])
+    assert output.num_written == 0
+    with output.opened():
+        output.write(A, "a\n")
+    assert output.num_written == 1

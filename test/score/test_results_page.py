@@ -128,6 +128,18 @@ def test_scores_of_a_part_of_the_set_are_marked_and_never_the_best(tmp_path: Pat
     assert "(partial): utterances without hypothesis were not scored; decode them." in page
 
 
+def test_scores_on_a_smaller_set_are_marked_and_never_the_best(tmp_path: Path) -> None:
+    """The hypotheses of `data/test` were scored with the data directory of a subset."""
+    make_mode(tmp_path, "decode_test/greedy", mode="greedy", wer=9.0)
+    partial = make_mode(tmp_path, "decode_test/attention", mode="attention", wer=0.0)
+    path = partial / "score" / "score.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"num_utts": 12, "num_words": 70}))
+    page = results_page(gather(tmp_path), tmp_path)
+    assert mode_labels(page) == ["**greedy** (best)", "attention (partial)"]
+    assert "130 utterances, 773 words" in page and "Best: greedy, 9.00 % WER." in page
+    assert "(partial): of 130 decoded utterances, 12 were scored; score with the data" in page
+
+
 def test_the_page_describes_the_training(tmp_path: Path) -> None:
     make_mode(tmp_path, "decode_test/greedy")
     (tmp_path / "metrics.jsonl").write_text('{"kind": "dev", "step": 5, "loss": 7.0}\n')

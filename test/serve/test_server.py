@@ -127,3 +127,20 @@ def test_https(certificate):
     announce = lambda url: tasks.append(asyncio.create_task(get(url)))  # noqa: E731
     run(application_of(hello), announce, host="127.0.0.1", cert=cert, key=key)
     assert found == [("https://", "hello")]
+
+
+def test_a_malformed_request_is_one_line_of_the_log_without_its_url(caplog):
+    async def send_long_line(url):
+        host, _, port = url.removeprefix("http://").rstrip("/").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET /health?token=secret" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n")
+        answer = await reader.read(12)
+        writer.close()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert answer == b"HTTP/1.0 400"
+
+    tasks = []
+    run(application_of(hello), lambda url: tasks.append(asyncio.create_task(send_long_line(url))))
+    tasks[0].result()
+    assert [record.getMessage() for record in caplog.records] == ["a malformed request was refused"]
+    assert "secret" not in caplog.text and "Traceback" not in caplog.text

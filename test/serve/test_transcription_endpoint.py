@@ -84,7 +84,10 @@ def test_all_forms_have_the_text_of_the_model(model, sound):
 
 def test_wrong_forms_are_refused_with_a_reason(model, sound):
     content = file_of(sound(0.3))
+    two_files = form_of(content)
+    two_files.add_field("file", content, filename="b.wav")
     cases = [
+        (two_files, 400, "the form has more than one `file`"),
         (form_of(), 400, "the request must be a form"),
         (form_of(model="x", stream="false"), 400, "the request must be a form"),
         (form_of(b"hello"), 400, "a.wav cannot be decoded"),
