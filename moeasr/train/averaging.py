@@ -1,6 +1,5 @@
 """Averaging of weights over several epochs, which is usually more accurate than each epoch."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, NoReturn
@@ -13,6 +12,7 @@ from moeasr.errors import InputError
 from moeasr.logs import get_logger
 from moeasr.low_rank import merge_updates
 from moeasr.plurals import counted
+from moeasr.train.epoch_ranking import rank_epochs
 from moeasr.train.resume import find_changes
 
 logger = get_logger(__name__)
@@ -70,9 +70,7 @@ def choose_epochs(
         logger.warning("averaging only %s, not %d: no more are stored", stored, num)
     if mode == "last":
         return sorted(epochs)[-num:]
-    # The later of two epochs with equal costs is better. A cost that is not a number is the worst.
-    ranked = sorted(epochs, key=lambda e: (math.inf if e.cost != e.cost else e.cost, -e.epoch))
-    return sorted(ranked[:num])
+    return sorted(rank_epochs(epochs)[:num])
 
 
 def average_checkpoints(

@@ -1,6 +1,5 @@
 """Checkpoints of an experiment: the best and the latest epochs, `ema.pt`, and `last.pt`."""
 
-import math
 import shutil
 import weakref
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from moeasr import checkpoint, distributed
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
 from moeasr.train.background_work import Background
+from moeasr.train.epoch_ranking import rank_epochs
 from moeasr.train.resume import check_identity
 from moeasr.train.sharded_state import Split, complete, copy_to_host, split, write_shards
 
@@ -205,12 +205,7 @@ class CheckpointKeeper:
         complete(content, directory, aliases, model, optimizer)
 
     def _wanted(self) -> set[int]:
-        # A cost that is not a number is the worst. The later of two epochs with equal costs is
-        # better, as in averaging (`choose_epochs`).
-        best = sorted(
-            self.scores, key=lambda s: (math.inf if s.cost != s.cost else s.cost, -s.epoch)
-        )
-        best = best[: self._keep_best]
+        best = rank_epochs(self.scores)[: self._keep_best]
         last = sorted(self.scores)[-self._keep_last :] if self._keep_last else []
         return {score.epoch for score in [*best, *last]}
 
