@@ -32,7 +32,6 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         path: Final name. Its directory is created if it does not exist.
     """
     path = Path(path)
-    temporary = None
     try:
         with _locked(path.parent, path.name, is_directory=False) as temporary:
             yield temporary
@@ -42,7 +41,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             os.replace(temporary, path)
     except OSError as error:
         # A failed write does not know the name, and the temporary name means nothing to the user.
-        if error.filename is None or (temporary and str(error.filename) == str(temporary)):
+        name = None if error.filename is None else os.path.basename(str(error.filename))
+        if name is None or name.startswith(_prefix(path.name)):
             error.filename = str(path)
         raise
 
@@ -64,7 +64,7 @@ def temporary_directory(parent: str | Path, name: str) -> Iterator[Path]:
 def _locked(parent: Path, name: str, is_directory: bool) -> Iterator[Path]:
     """Create a temporary file or directory, and hold a lock on it until the block ends."""
     parent.mkdir(parents=True, exist_ok=True)
-    prefix = f".{name}.tmp.{platform.node()[:30]}."
+    prefix = _prefix(name)
     _remove_leftovers(parent, prefix)
     handle = None
     while handle is None:
@@ -76,6 +76,11 @@ def _locked(parent: Path, name: str, is_directory: bool) -> Iterator[Path]:
         _remove(temporary)
         if handle >= 0:
             os.close(handle)
+
+
+def _prefix(name: str) -> str:
+    """Return the start of all temporary names that this host gives."""
+    return f".{name}.tmp.{platform.node()[:30]}."
 
 
 def _create(temporary: Path, is_directory: bool) -> int | None:

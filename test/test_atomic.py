@@ -120,3 +120,19 @@ def test_the_mode_of_a_file_follows_the_umask(tmp_path):
     finally:
         os.umask(before)
     assert (tmp_path / "out.txt").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_temporary_file_that_cannot_be_created_has_the_final_name_in_the_error(
+    tmp_path, monkeypatch
+):
+    real_open = os.open
+
+    def refuse(path, *arguments, **options):
+        if ".out.txt.tmp." in str(path):
+            raise OSError(30, "Read-only file system", str(path))
+        return real_open(path, *arguments, **options)
+
+    monkeypatch.setattr(atomic.os, "open", refuse)
+    with pytest.raises(OSError, match="Read-only") as caught, atomic_path(tmp_path / "out.txt"):
+        pass
+    assert caught.value.filename == str(tmp_path / "out.txt")
