@@ -104,7 +104,7 @@ def main(argv: list[str] | None = None) -> None:
             )
             continue
         detail(print, f"{summary['wer_line']} CER {summary['cer']:.2f} {mode_dir}/score/wer")
-    is_mode = [str(mode_dir) for mode_dir in mode_dirs] == [args.decode_dir.rstrip("/")]
+    is_mode = mode_dirs[0].samefile(args.decode_dir)  # otherwise, modes are directories below it
     place = mode_dirs[0] if is_mode else f"{args.decode_dir}/MODE"
     print(f"error rates by utterance and speaker: {place}/score/")
 

@@ -121,7 +121,7 @@ def load_weights(
     try:
         model.load_state_dict(content["model"])
         load_optimizer(optimizer, content["trainer"]["optimizer"])
-    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:200]  # torch lists every tensor, a line each
         raise InputError(
             f"{last_path} does not fit this model: {reason}; "

@@ -105,3 +105,11 @@ def test_another_model_is_refused():
     content = content_of(*model_and_optimizer(width=2))
     with pytest.raises(InputError, match="exp/last.pt does not fit this model: .*--exp-dir"):
         load_weights(content, *model_and_optimizer(width=3), LAST)
+
+
+@pytest.mark.parametrize("state", [{99: {}}, {0: None}])
+def test_a_damaged_state_of_the_optimizer_is_one_sentence(state):
+    content = content_of(*model_and_optimizer())
+    content["trainer"]["optimizer"]["state"] = state
+    with pytest.raises(InputError, match="exp/last.pt does not fit this model"):
+        load_weights(content, *model_and_optimizer(), LAST)
