@@ -26,7 +26,8 @@ class TrainingPictures:
     """The pictures `images/{loss,wer,expert_load}.png`, and plots of some dev utterances.
 
     The same development utterances are plotted after each epoch, so that a slider in TensorBoard
-    shows how attention and routing develop. Without matplotlib one log line says how to get it.
+    shows how attention and routing develop; if no writer takes pictures, they are not plotted.
+    Without matplotlib one log line says how to get it.
 
     Args:
         exp_dir: The directory of the experiment.
@@ -59,7 +60,8 @@ class TrainingPictures:
                 # Fonts without Chinese and other characters draw boxes in their place.
                 warnings.filterwarnings("ignore", message="Glyph .* missing from font")
                 self._draw_images(end)
-                self._draw_utterances(end)
+                if end.writers.take_pictures:
+                    self._draw_utterances(end)
         except Exception as error:  # fonts, a full disk or an image format may be the cause
             reason = f"{type(error).__name__}: {error}"
             logger.warning("pictures of epoch %d cannot be drawn: %s", end.epoch, reason)

@@ -182,6 +182,11 @@ class Writers:
         """Let every writer record a picture, see `Writer.draw`."""
         self._each("draw", name, step, figure)
 
+    @property
+    def take_pictures(self) -> bool:
+        """True if a writer records pictures."""
+        return any(type(writer).draw is not Writer.draw for writer in self._writers.values())
+
     def close(self) -> None:
         """Close every writer."""
         self._each("close")

@@ -43,6 +43,7 @@ CONFIG = {
     "train": {
         "max_epochs": 1,
         "save_every_steps": 2,
+        "writers": ["jsonl"],  # the pictures for TensorBoard take longer than the training
         "num_workers": 0,
         "optim": {"lr": 1e-2},
         "schedule": {"warmup_steps": 1},

@@ -24,6 +24,7 @@ TINY = {
     "train.max_epochs": 2,
     "train.log_every_steps": 1,
     "train.num_workers": 0,
+    "train.writers": "jsonl",  # the pictures for TensorBoard take longer than the training
 }
 
 

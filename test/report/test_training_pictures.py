@@ -30,6 +30,8 @@ class Dev:
 class Drawn:
     """A receiver of pictures with the interface of `Writers`."""
 
+    take_pictures = True
+
     def __init__(self):
         self.names = []
 
@@ -69,6 +71,15 @@ def test_images_are_written_and_utterances_evenly_over_dev_are_plotted(tmp_path,
     feats, lens = torch.randn(1, 60, 20), torch.tensor([60])
     torch.set_rng_state(before)
     model(feats, lens, torch.tensor([[3, 4]]), torch.tensor([2])).loss.backward()
+
+
+def test_utterances_are_not_plotted_if_no_writer_takes_pictures(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr(Drawn, "take_pictures", False)
+    monkeypatch.setattr(training_pictures, "utterance_figures", None)
+    names, _ = draw(tmp_path)
+    assert names == ["expert_load/dev"]
+    assert (tmp_path / "images" / "loss.png").exists()
 
 
 def test_drawing_leaves_the_random_numbers_alone(tmp_path):

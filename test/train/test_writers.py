@@ -125,6 +125,14 @@ def test_a_writer_from_outside_is_named_by_its_import_path_and_dropped_when_it_f
     assert "Notes' failed and is no longer used: ConnectionError: no server" in message
 
 
+def test_pictures_are_taken_if_one_of_the_writers_draws_them(tmp_path):
+    for name, takes in (("jsonl", False), ("tensorboard", True)):
+        writers = Writers({name: WRITERS[name]}, tmp_path, 0)
+        assert writers.take_pictures == takes
+        writers.close()
+    assert not Writers({}, tmp_path, 0).take_pictures
+
+
 def test_unusable_writers_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"`train.writers`: 'json' .* did you mean 'jsonl'"):
         find_writers(["json"])
