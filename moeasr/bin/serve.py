@@ -65,7 +65,7 @@ def main(argv: list[str] | None = None) -> None:
     def announce(url: str) -> None:
         print(f"{url} serves {model.engine.describe()}; Ctrl-C ends it", flush=True)
 
-    application = ServedApplication(model, limits, address.token)
+    application = ServedApplication(model, limits, address)
     try:
         asyncio.run(serve(application.web, address, limits.grace, announce))
     finally:

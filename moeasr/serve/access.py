@@ -1,10 +1,13 @@
 """Access to a server: the token, and the pages that may use it in a browser."""
 
 import hmac
-from collections.abc import Awaitable, Callable
+import ipaddress
+from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import urlsplit
 
 from aiohttp import web
+
+from moeasr.serve.config import AddressConfig
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 TOKEN_PARAMETER = "token"
@@ -15,18 +18,26 @@ SECURITY_HEADERS = {
 }
 
 
-def access_rules(token: str | None) -> Callable[[web.Request, Handler], Awaitable]:
+def access_rules(address: AddressConfig) -> Callable[[web.Request, Handler], Awaitable]:
     """Return the middleware that refuses requests without access.
 
     Pages of other sites have none, so that a site which the user visits cannot use a server on the
-    user's machine. The page and the health of the server need no token, because they are public.
+    user's machine: neither from another origin, nor under a name of its own that suddenly means the
+    user's machine (DNS rebinding). The page and the health of the server need no token, because
+    they are public.
 
     Args:
-        token: The secret; None for none.
+        address: The token, and the names of the server.
     """
+    token = address.token
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        name = _name_in(request.headers.get("Host", ""))
+        if name and address.names is not None and not _is_own_name(name, address.names):
+            raise web.HTTPMisdirectedRequest(
+                text=f"this server is not called {name}; if it is, start it with --server-name\n"
+            )
         origin = request.headers.get("Origin")
         if origin is not None and _host_of(origin) != request.host:
             raise web.HTTPForbidden(text=f"pages of {origin} may not use this server\n")
@@ -41,6 +52,23 @@ def access_rules(token: str | None) -> Callable[[web.Request, Handler], Awaitabl
         return response
 
     return check
+
+
+def _name_in(host: str) -> str | None:
+    """Return the name or the IP address in a `Host` header, without the port."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return host
+
+
+def _is_own_name(name: str, own_names: Sequence[str]) -> bool:
+    """Return whether a name is one of the server, or an IP address, which nobody else can own."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return name in (own.lower() for own in own_names)
+    return True
 
 
 def _host_of(origin: str) -> str | None:

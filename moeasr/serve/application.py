@@ -6,7 +6,7 @@ from importlib.resources import files
 from aiohttp import web
 
 from moeasr.serve.access import access_rules, is_websocket
-from moeasr.serve.config import Limits
+from moeasr.serve.config import AddressConfig, Limits
 from moeasr.serve.live_endpoint import LiveEndpoint
 from moeasr.serve.metrics import CONTENT_TYPE, Metrics
 from moeasr.serve.served_model import ServedModel
@@ -31,12 +31,12 @@ class ServedApplication:
     Args:
         model: The model folder with its settings.
         limits: Limits of the server.
-        token: The secret of clients; None for none.
+        address: The token of clients, and the names of the server.
     """
 
-    def __init__(self, model: ServedModel, limits: Limits, token: str | None) -> None:
+    def __init__(self, model: ServedModel, limits: Limits, address: AddressConfig) -> None:
         self._model = model
-        self._needs_token = token is not None
+        self._needs_token = address.token is not None
         self._metrics = Metrics()
         self._worker = StreamWorker(model.batch, limits.max_batch, self._metrics)
         self._live = LiveEndpoint(self._worker, limits, self._metrics)
@@ -46,7 +46,7 @@ class ServedApplication:
         self._uploads = TranscriptionEndpoint(recognizer, limits, self._metrics)
         folder = files("moeasr.serve") / "page"
         self._page = {name: (folder / name).read_bytes() for name in PAGE_TYPES}
-        self.web = web.Application(middlewares=[access_rules(token)])
+        self.web = web.Application(middlewares=[access_rules(address)])
         """The application for aiohttp."""
         self.web.add_routes(
             [

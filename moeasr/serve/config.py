@@ -17,6 +17,9 @@ class AddressConfig:
     host: str = LOCAL_HOST
     """IP address or host name to listen on; one that other machines can reach needs `--token`, or
     `--cert` and `--key`."""
+    server_name: str | None = None
+    """Further name by which clients call the server, such as that of a proxy in front of it; with
+    `--token` or `--cert`, every name is accepted."""
     port: int = 6006
     """Port to listen on; 0 for any free port."""
     token: str | None = None
@@ -42,6 +45,13 @@ class AddressConfig:
                 f"--host {self.host} lets other machines use the server; give --token, or --cert "
                 "and --key, too"
             )
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Names by which clients may call the server, besides IP addresses; None for any name."""
+        if self.token or self.cert:
+            return None
+        return tuple(name for name in ("localhost", self.host, self.server_name) if name)
 
     @property
     def is_local(self) -> bool:

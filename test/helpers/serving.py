@@ -13,7 +13,7 @@ from moeasr.api.engine import Task  # noqa: E402
 from moeasr.decode.config import DecodeConfig  # noqa: E402
 from moeasr.decode.live.config import EndpointConfig  # noqa: E402
 from moeasr.serve.application import ServedApplication  # noqa: E402
-from moeasr.serve.config import Limits  # noqa: E402
+from moeasr.serve.config import AddressConfig, Limits  # noqa: E402
 from moeasr.serve.served_model import open_model  # noqa: E402
 
 PACKET = 4000
@@ -93,9 +93,10 @@ def expected_finals(model, wave):
 
 
 @asynccontextmanager
-async def serving(model, token=None, **limits):
+async def serving(model, token=None, server_name=None, **limits):
     """Serve a model at a free port."""
-    application = ServedApplication(model, Limits(**limits), token)
+    address = AddressConfig(token=token, server_name=server_name)
+    application = ServedApplication(model, Limits(**limits), address)
     runner = aiohttp.web.AppRunner(application.web, shutdown_timeout=1)
     await runner.setup()
     site = aiohttp.web.TCPSite(runner, "127.0.0.1", 0)

@@ -11,11 +11,11 @@ def model(folder):
     return model_of(folder)
 
 
-def statuses(model, requests, token=None):
+def statuses(model, requests, **settings):
     """Return the statuses of GET requests, or of websockets where the path begins with `ws`."""
 
     async def run():
-        async with serving(model, token) as client:
+        async with serving(model, **settings) as client:
             return [await status(client, path, headers) for path, headers in requests]
 
     return asyncio.run(run())
@@ -39,7 +39,21 @@ def test_pages_of_other_sites_are_refused(model):
     assert statuses(model, requests) == [200, 403, 403, 403]
     assert statuses(model, [("metrics", {"Origin": "http://[bad"})]) == [403]
     ours, nobody = {"Origin": "http://asr.local:81", "Host": "asr.local:81"}, {"Origin": "null"}
-    assert statuses(model, [("ws", ours), ("ws", {}), ("ws", nobody)]) == [101, 101, 403]
+    requests = [("ws", ours), ("ws", {}), ("ws", nobody)]
+    assert statuses(model, requests, server_name="ASR.local") == [101, 101, 403]
+
+
+def test_a_name_that_others_may_own_is_refused_without_a_token(model):
+    """A site of such a name may point to this machine, and is then of the same origin."""
+    theirs = {"Host": "example.org:6006", "Origin": "http://example.org:6006"}
+    refused = [("", theirs), ("ws", theirs), ("metrics", {"Host": "localhost.example.org"})]
+    refused += [("", {"Host": "[bad"}), ("", {"Host": "127.0.0.1.example.org"})]
+    assert statuses(model, refused) == [421] * 5
+    ours = ["localhost:6006", "LOCALHOST", "127.0.0.1:81", "[::1]:6006", "192.168.1.7"]
+    assert statuses(model, [("metrics", {"Host": host}) for host in ours]) == [200] * 5
+    assert statuses(model, [("", theirs)], server_name="asr.local") == [421]
+    with_token = theirs | {"Authorization": "Bearer secret1"}
+    assert statuses(model, [("ws", theirs), ("ws", with_token)], token="secret1") == [401, 101]
 
 
 def test_a_token_is_required_for_all_but_the_page_and_health(model):

@@ -19,6 +19,14 @@ def test_other_hosts_need_a_token_or_a_certificate(host):
     AddressConfig(host=host, cert="a.pem", key="b.pem")
 
 
+def test_names_matter_where_nothing_else_protects_the_server():
+    assert AddressConfig(server_name="asr.example.org").names == (
+        *("localhost", "127.0.0.1", "asr.example.org"),
+    )
+    assert AddressConfig(token="secret").names is None
+    assert AddressConfig(cert="a.pem", key="b.pem").names is None
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
