@@ -79,6 +79,8 @@ def report_experiment(exp_dir: str | Path, settings: ReportSettings) -> Experime
     name, exp_dir = str(exp_dir), Path(exp_dir)
     if not exp_dir.is_dir():
         raise InputError(f"experiment directory {exp_dir} does not exist")
+    if settings.data_dir is not None and not Path(settings.data_dir).is_dir():
+        raise InputError(f"data directory {settings.data_dir} does not exist")
     notes: dict[str, str] = {}
     training = TrainingFacts.read(exp_dir)
     if not training.train_loss and not training.dev_loss:

@@ -104,6 +104,8 @@ def test_an_experiment_without_a_checkpoint_shows_its_results(reported, tmp_path
     found = report(one)
     assert found.notes == {"experts": f"{one.exp_dir}/averaged.pt does not exist; run stage 4."}
     assert found.errors.by_length and found.model == {} and found.views == []
+    with pytest.raises(InputError, match="^data directory no/such does not exist$"):
+        report(one, data_dir="no/such")
 
 
 def test_a_label_file_that_misses_utterances_is_refused(reported, tmp_path):
