@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import numpy as np
+
 from moeasr.models.asr import AsrModel
 from moeasr.models.teacher_forced import Inputs, run_teacher_forced
 
@@ -11,7 +13,7 @@ class Change(NamedTuple):
     """The difference between two models in one kind of output, such as CTC log-probabilities."""
 
     largest: float
-    """Largest absolute difference."""
+    """Largest absolute difference; NaN if an output is NaN."""
     mean: float
     """Mean absolute difference."""
 
@@ -33,7 +35,7 @@ def measure_change(
         old, new = (run_teacher_forced(model, inputs).scores for model in (before, after))
         for what in old:
             difference = (new[what] - old[what]).abs()
-            largest[what] = max(largest.get(what, 0.0), float(difference.max()))
+            largest[what] = float(np.maximum(largest.get(what, 0.0), difference.max().item()))
             total[what] = total.get(what, 0.0) + float(difference.sum())
             count[what] = count.get(what, 0) + difference.numel()
     return {what: Change(largest[what], total[what] / count[what]) for what in largest}

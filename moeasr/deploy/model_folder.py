@@ -1,14 +1,15 @@
 """The model folder of an exported model: its settings and units, read and checked."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from moeasr.config import from_mapping, load_yaml
 from moeasr.errors import InputError
 from moeasr.features.fbank_config import FbankConfig
-from moeasr.text.dictionary import read_units
+from moeasr.text.dictionary import SPECIAL_UNITS, read_units
+from moeasr.text.normalize import SPACE_UNIT
 from moeasr.text.tokenizer import Tokenizer
 
 FORMAT = "moeasr-export-1"
@@ -139,6 +140,18 @@ def is_model_folder(path: str | Path) -> bool:
     return isinstance(mark, str) and mark.startswith(FORMAT_PREFIX)
 
 
+def symbols_of(unit_type: str, units: Sequence[str]) -> list[str]:
+    """Return the symbols that `tokens.txt` has for the units of a tokenizer.
+
+    sherpa-onnx puts the symbols of a text together, and writes a space for `▁`, with which the
+    symbols of words must begin.
+    """
+    if unit_type != "word":
+        return list(units)
+    number = len(SPECIAL_UNITS)
+    return [*units[:number], *(f"{SPACE_UNIT}{word}" for word in units[number:])]
+
+
 def _read_tokenizer(path: Path, state: Any) -> Tokenizer:
     """Return the tokenizer after comparing its units with those of `tokens.txt`."""
     if not isinstance(state, dict) or not isinstance(state.get("units"), list):
@@ -148,7 +161,7 @@ def _read_tokenizer(path: Path, state: Any) -> Tokenizer:
         model = _existing(path, BPE_MODEL).read_bytes()
     tokens = _existing(path, TOKENS)
     units = read_units(tokens)
-    if units != state["units"]:
+    if units != symbols_of(state.get("type"), state["units"]):
         raise InputError(
             f"the {len(units)} units of {tokens} are not the {len(state['units'])} units of "
             f"{path / CONFIG}; export the checkpoint again with `moeasr export`"

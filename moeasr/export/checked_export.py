@@ -6,7 +6,14 @@ from pathlib import Path
 from moeasr.atomic import temporary_directory
 from moeasr.decode.fusion.config import FusionConfig
 from moeasr.decode.recognizer import Recognizer
-from moeasr.deploy.model_folder import DECODER, OFFLINE, ZIPFORMER, ChunkSizes, network_mb
+from moeasr.deploy.model_folder import (
+    DECODER,
+    OFFLINE,
+    ZIPFORMER,
+    ChunkSizes,
+    network_mb,
+    symbols_of,
+)
 from moeasr.deploy.native_fbank import FLOOR, NativeFbank
 from moeasr.deploy.networks import DecoderNetwork
 from moeasr.errors import InputError
@@ -94,8 +101,10 @@ def export_model(
             "alone with --offline-only"
         )
     check_target(out)
+    out = out.resolve()  # a folder behind a link stays where it is
     NativeFbank(recognizer.fbank)  # raises if a model folder could not compute its features
-    limits = sherpa_limits(recognizer.fbank, recognizer.tokenizer.units)
+    tokenizer = recognizer.tokenizer
+    limits = sherpa_limits(recognizer.fbank, symbols_of(tokenizer.config.type, tokenizer.units))
     if limits:
         logger.warning(
             "sherpa-onnx cannot run this model, but `moeasr transcribe --model` can: %s",

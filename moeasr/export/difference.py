@@ -39,6 +39,12 @@ class Difference:
     wall_sec: float = 0.0
     """Seconds that the exported file took."""
 
+    def count(self, gaps: np.ndarray) -> None:
+        """Count frames by their (T,) largest differences; NaN is a difference."""
+        self.num_frames += len(gaps)
+        self.num_differing += int((~(gaps <= TOLERANCE)).sum())
+        self.largest = float(np.maximum(self.largest, gaps.max(initial=0.0)))
+
     def check(self, name: str) -> None:
         """Raise `InputError` unless the file computes what its checkpoint computes.
 
@@ -52,7 +58,7 @@ class Difference:
                 f"checkpoint for {len(self.differing_texts)} of {len(self.texts)} utterances "
                 f"({listed}); please report this"
             )
-        if self.num_differing > MAX_FRAMES * self.num_frames:
+        if self.num_differing > MAX_FRAMES * self.num_frames or np.isnan(self.largest):
             raise InputError(
                 f"no model folder is written: the log-probabilities of {name} differ from those of "
                 f"the checkpoint by more than {TOLERANCE} (by up to {self.largest:.3g}) in "
@@ -96,11 +102,9 @@ def compare(
         if text != _text(recognizer, wanted):
             difference.differing_texts.append(utt)
         wanted[:, SOS_EOS] = torch.from_numpy(given[:, SOS_EOS])  # see `UNLIKELY`
-        gaps = np.abs(given - wanted.numpy()) * (wanted.numpy() > RELEVANT)
-        by_frame = gaps.max(axis=1, initial=0.0)
-        difference.num_frames += len(by_frame)
-        difference.num_differing += int((by_frame > TOLERANCE).sum())
-        difference.largest = max(difference.largest, float(by_frame.max(initial=0.0)))
+        wanted = wanted.numpy()
+        gaps = np.where(wanted <= RELEVANT, 0.0, np.abs(given - wanted))
+        difference.count(gaps.max(axis=1, initial=0.0))
     return difference
 
 

@@ -8,6 +8,7 @@ from moeasr.deploy.model_folder import ChunkSizes
 from moeasr.export.dev_set import DevSet
 from moeasr.export.sherpa_limits import HIGH_FREQ_HZ
 from moeasr.plurals import counted
+from moeasr.yaml_text import dump_yaml
 
 if TYPE_CHECKING:
     from moeasr.export.checked_export import FileReport
@@ -16,10 +17,7 @@ SHERPA_RATE_HZ = 16000
 """Sample rate for which sherpa-onnx computes features unless it is told otherwise."""
 CARD = """\
 ---
-license: {licence}
-pipeline_tag: automatic-speech-recognition
-library_name: {library}
----
+{front_matter}---
 # {name}
 
 A speech recogniser trained with moeasr and exported to ONNX.
@@ -49,7 +47,7 @@ With moeasr (`pip install -e '.[deploy]'` in its checkout), attention rescoring 
 import moeasr
 
 asr = moeasr.load("this folder")
-print(asr.transcribe("test.wav"))
+print(asr.transcribe("{recording}"))
 ```
 
 {sherpa}"""
@@ -60,7 +58,7 @@ With sherpa-onnx (`pip install sherpa-onnx sherpa-onnx-bin soundfile`), a whole 
 import sherpa_onnx
 import soundfile
 
-samples, rate = soundfile.read("test.wav", dtype="float32")
+samples, rate = soundfile.read("{recording}", dtype="float32")
 recognizer = sherpa_onnx.OfflineRecognizer.from_wenet_ctc({arguments})
 stream = recognizer.create_stream()
 stream.accept_waveform(rate, samples)
@@ -71,7 +69,7 @@ print(stream.result.text)
 or on the command line:
 
 ```
-sherpa-onnx-offline {rate_option}--tokens=tokens.txt --wenet-ctc-model=model.int8.onnx test.wav
+sherpa-onnx-offline {rate_option}--tokens=tokens.txt --wenet-ctc-model=model.int8.onnx {recording}
 ```
 {streaming}
 The model expects 80 mel bins from 20 to {high_freq:.0f} Hz, which sherpa-onnx computes by default
@@ -89,7 +87,7 @@ A live stream in chunks of {chunk} encoder frames ({chunk_ms:.0f} ms) with {left
 
 ```
 sherpa-onnx {rate_option}--tokens=tokens.txt --wenet-ctc-model=model.streaming.int8.onnx \\
-    --wenet-ctc-chunk-size={chunk} --wenet-ctc-num-left-chunks={left} test.wav
+    --wenet-ctc-chunk-size={chunk} --wenet-ctc-num-left-chunks={left} {recording}
 ```
 
 On Android, iOS, in a browser, or from C, C#, Go, Java, JavaScript, Kotlin, Swift: use
@@ -134,6 +132,7 @@ def model_card(
     rate_hz = recognizer.fbank.sample_rate_hz
     is_default = rate_hz == SHERPA_RATE_HZ
     rate_option = "" if is_default else f"--sample-rate={rate_hz} "
+    recording = "a.wav" if dev_set.example() is None else "test.wav"
     streaming = ""
     if sizes is not None:
         frame_sec = recognizer.frame_sec
@@ -143,6 +142,7 @@ def model_card(
             chunk_ms=1000 * sizes.chunk_size * frame_sec,
             tail=sizes.chunk_size * frame_sec + 0.1,
             rate_option=rate_option,
+            recording=recording,
         )
     if limits:
         sherpa = NO_SHERPA.format(reasons="; ".join(limits))
@@ -154,9 +154,16 @@ def model_card(
             high_freq=rate_hz / 2 + HIGH_FREQ_HZ,
             arguments=arguments if is_default else f"{arguments}, sample_rate={rate_hz}",
             rate_option=rate_option,
+            recording=recording,
         )
+    facts = {
+        "license": licence,
+        "pipeline_tag": "automatic-speech-recognition",
+        "library_name": "onnx" if limits else "sherpa-onnx",
+    }
     return CARD.format(
-        library="onnx" if limits else "sherpa-onnx",
+        front_matter=dump_yaml(facts),
+        recording=recording,
         name=recognizer.info.get("config_name", "model"),
         total=recognizer.params.total / 1e6,
         active=recognizer.params.active / 1e6,

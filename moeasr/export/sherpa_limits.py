@@ -14,12 +14,12 @@ BYTE_UNITS_MARK = 0xC6
 units as letters that stand for bytes."""
 
 
-def sherpa_limits(fbank: FbankConfig, units: Sequence[str]) -> list[str]:
+def sherpa_limits(fbank: FbankConfig, symbols: Sequence[str]) -> list[str]:
     """Return the reasons for which sherpa-onnx cannot run a model, as clauses of a sentence.
 
     Args:
         fbank: Settings of the features on which the model was trained.
-        units: The units of the model.
+        symbols: The symbols of `tokens.txt`.
     """
     found = []
     half_rate_hz = fbank.sample_rate_hz / 2
@@ -32,7 +32,7 @@ def sherpa_limits(fbank: FbankConfig, units: Sequence[str]) -> list[str]:
         own, their = getattr(fbank, name), getattr(theirs, name)
         if name not in CHOSEN and own != their:
             found.append(f"its features have `{name}` {their}, but those of the model {own}")
-    if max("".join(units).encode()) == BYTE_UNITS_MARK:
+    if max("".join(symbols).encode()) == BYTE_UNITS_MARK:
         found.append(
             "it takes units whose last letters are between U+0180 and U+01BF for bytes, and would "
             "drop them from texts"

@@ -23,6 +23,7 @@ from moeasr.deploy.model_folder import (
     ZIPFORMER,
     ChunkSizes,
     FolderConfig,
+    symbols_of,
 )
 from moeasr.errors import InputError
 from moeasr.export.decoder_graph import DecoderGraph
@@ -100,7 +101,7 @@ def write_texts(
     bpe_model = state.pop("bpe_model")
     if bpe_model is not None:
         (out / BPE_MODEL).write_bytes(bpe_model)
-    write_units(out / TOKENS, recognizer.tokenizer.units)
+    write_units(out / TOKENS, symbols_of(state["type"], state["units"]))
     attention = recognizer.model.heads.get("attention")
     can_reverse = isinstance(attention, AttentionHead) and attention.can_rescore_in_reverse
     settings = FolderConfig(

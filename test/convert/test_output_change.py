@@ -1,5 +1,7 @@
 """The difference between the outputs of two models."""
 
+import math
+
 import pytest
 import torch
 from systems import BATCH, decoders, make_system
@@ -32,3 +34,12 @@ def test_a_changed_bias_changes_its_outputs_by_the_same_amount(models):
     assert found["decoder logits"].largest == pytest.approx(0.5)
     assert found["decoder logits"].mean == pytest.approx(0.5 / 9)  # one of nine units
     assert found["CTC log-probabilities"] == found["reverse decoder logits"] == Change(0.0, 0.0)
+
+
+def test_an_output_that_is_not_a_number_is_a_change_without_a_size(models):
+    one, other = models
+    with torch.no_grad():
+        decoders(other)["decoder"].project.bias[3] = torch.nan
+    for batches in ([INPUTS], [INPUTS, INPUTS]):
+        found = measure_change(one, other, batches)["decoder logits"]
+        assert math.isnan(found.largest) and math.isnan(found.mean)

@@ -28,6 +28,16 @@ def test_settings_and_units_are_read(folder):
     assert found.file("model.onnx", is_int8=True) == folder / "model.int8.onnx"
 
 
+def test_units_that_are_words_begin_with_a_word_boundary_in_their_file(folder):
+    replace(folder / "config.yaml", "type: char", "type: word")
+    with pytest.raises(InputError, match="the 8 units of .*tokens.txt are not the 8 units"):
+        ModelFolder.read(folder)
+    lines = (folder / "tokens.txt").read_text(encoding="utf-8").splitlines()
+    lines = [*lines[:3], *(f"\u2581{line}" for line in lines[3:])]
+    (folder / "tokens.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert ModelFolder.read(folder).tokenizer.decode([3, 4]) == "a b"
+
+
 def test_the_number_of_encoder_frames_equals_that_of_the_model(folder, of_checkpoint):
     config = ModelFolder.read(folder).config
     model = of_checkpoint._engine._recognizer.model

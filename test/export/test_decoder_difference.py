@@ -44,7 +44,7 @@ def test_equal_decoders_pass_on_every_token_and_end(recognizer):
     difference.check("decoder.onnx")
 
 
-@pytest.mark.parametrize("errors", [(0.02, 0.0), (0.0, -0.02)])
+@pytest.mark.parametrize("errors", [(0.02, 0.0), (0.0, -0.02), (np.nan, 0.0)])
 def test_another_score_of_either_decoder_is_refused(recognizer, errors):
     difference = compare_decoders(recognizer, FEATS, TEXTS, Network(recognizer.model, *errors))
     assert difference.num_differing == 7

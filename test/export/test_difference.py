@@ -66,6 +66,14 @@ def test_other_log_probabilities_are_refused(recognizer):
         compare(recognizer, FEATS, exported).check("model.onnx")
 
 
+def test_log_probabilities_that_are_not_numbers_are_refused(recognizer):
+    """One frame of many is enough."""
+    difference = compare(recognizer, FEATS, lambda feats: log_probs(recognizer, feats))
+    difference.count(np.array([np.nan] + [0.0] * 1000))
+    with pytest.raises(InputError, match=r"\(by up to nan\) in 1 of"):
+        difference.check("model.onnx")
+
+
 def test_another_number_of_frames_is_refused(recognizer):
     with pytest.raises(InputError, match=r"shape \(8, 8\) for utterance u0, .* \(9, 8\)"):
         compare(recognizer, FEATS, lambda feats: log_probs(recognizer, feats)[:-1])

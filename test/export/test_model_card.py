@@ -1,11 +1,14 @@
 """The model card names the model, its results and working commands."""
 
+import pytest
+
 from moeasr.deploy.model_folder import ChunkSizes
 from moeasr.export.checked_export import FileReport
 from moeasr.export.dev_set import DevSet
 from moeasr.export.difference import Difference
 from moeasr.export.model_card import model_card
 from moeasr.features.fbank_config import FbankConfig
+from moeasr.yaml_text import parse_yaml
 
 REPORT = FileReport("model.onnx", 12.34, 5.678, 0.01234, Difference())
 DEV = DevSet("dev", [("u1", None)], {"u1": "a"}, 90.0, None, 16000)
@@ -23,6 +26,20 @@ def test_results_and_commands_are_filled_in(recognizer):
     assert 'from_wenet_ctc("model.int8.onnx", "tokens.txt")' in card
     assert "--sample-rate" not in card and "from 20 to 7600 Hz" in card
     assert "chunks of 8 encoder frames (320 ms)" in card
+
+
+def test_a_licence_is_a_text_of_yaml(recognizer):
+    card = model_card(recognizer, None, DEV, [REPORT], "CC: BY", [], [])
+    assert parse_yaml(card.split("---")[1])["license"] == "CC: BY"
+
+
+@pytest.mark.parametrize("example", [None, ("a", None)])
+def test_commands_name_a_recording_that_exists(recognizer, monkeypatch, example):
+    monkeypatch.setattr(DevSet, "example", lambda self: example)
+    sizes = ChunkSizes(chunk_size=8, num_left_chunks=4)
+    card = model_card(recognizer, sizes, DEV, [REPORT], "unknown", [], [])
+    counts = [card.count(name) for name in ("a.wav", "test.wav")]
+    assert counts == ([4, 0] if example is None else [0, 4])
 
 
 def test_commands_for_another_sample_rate_name_it(make_recognizer, tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from known_graphs import OFFLINE, write_graph
 
+from moeasr.deploy.model_folder import symbols_of
 from moeasr.export.sherpa_limits import sherpa_limits
 from moeasr.features.fbank_config import FbankConfig
 
@@ -53,18 +54,34 @@ def test_letters_that_are_taken_for_bytes_are_named(units, is_wrong):
     assert bool(sherpa_limits(FbankConfig(), units)) == is_wrong
 
 
-@pytest.mark.parametrize(("letter", "text"), [("\u0100", "\u0100"), ("\u0180", "")])
-def test_sherpa_onnx_drops_such_letters(tmp_path, letter, text):
-    """The network finds the unit whose mel bin is the loudest; it has an output per bin."""
+def text_of_tones(folder, symbols, *tones_hz):
+    """Return the text that sherpa-onnx makes of symbols.
+
+    The network finds the unit whose mel bin is the loudest; it has an output per bin.
+    """
     sherpa = pytest.importorskip("sherpa_onnx", reason="the extra `deploy` is not installed")
     graph = OFFLINE.replace('"3"', '"80", "subsampling_factor": "1"')
-    path = write_graph(tmp_path / "model.onnx", graph)
-    units = ["<blk>", "<unk>", "<sos/eos>", *[letter] * 77]
-    lines = "".join(f"{unit} {number}\n" for number, unit in enumerate(units))
-    (tmp_path / "tokens.txt").write_text(lines, encoding="utf-8")
-    recognizer = sherpa.OfflineRecognizer.from_wenet_ctc(str(path), str(tmp_path / "tokens.txt"))
+    path = write_graph(folder / "model.onnx", graph)
+    lines = "".join(f"{symbol} {number}\n" for number, symbol in enumerate(symbols))
+    (folder / "tokens.txt").write_text(lines, encoding="utf-8")
+    recognizer = sherpa.OfflineRecognizer.from_wenet_ctc(str(path), str(folder / "tokens.txt"))
     stream = recognizer.create_stream()
-    tone = np.sin(2 * np.pi * 1000 / 16000 * np.arange(1600)).astype(np.float32)
-    stream.accept_waveform(16000, tone)
+    times = 2 * np.pi / 16000 * np.arange(8000)
+    samples = np.concatenate([np.sin(tone * times) for tone in tones_hz]).astype(np.float32)
+    stream.accept_waveform(16000, samples)
     recognizer.decode_stream(stream)
-    assert "".join(sorted(set(stream.result.text))) == text
+    return stream.result.text
+
+
+@pytest.mark.parametrize(("letter", "text"), [("\u0100", "\u0100"), ("\u0180", "")])
+def test_sherpa_onnx_drops_such_letters(tmp_path, letter, text):
+    symbols = ["<blk>", "<unk>", "<sos/eos>", *[letter] * 77]
+    assert "".join(sorted(set(text_of_tones(tmp_path, symbols, 1000)))) == text
+
+
+def test_sherpa_onnx_puts_spaces_between_words(tmp_path):
+    words = [f"{'LOW' if number < 40 else 'HIGH'}{number}" for number in range(3, 80)]
+    symbols = symbols_of("word", ["<blank>", "<unk>", "<sos/eos>", *words])
+    assert symbols[:4] == ["<blank>", "<unk>", "<sos/eos>", "\u2581LOW3"]
+    text = text_of_tones(tmp_path, symbols, 500, 4000)
+    assert re.fullmatch(r" ?(LOW\d+ )+(HIGH\d+ ?)+", text)
