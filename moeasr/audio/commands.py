@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 
 from moeasr.audio.pipes import Pipe
@@ -30,6 +31,10 @@ def can_run_decoder(pipe: Pipe) -> bool:
     return shutil.which(pipe.decoder) is not None
 
 
+ENDED_EARLY = 128 + signal.SIGPIPE
+"""Status of a pipeline in which a program wrote more than the next one reads, as `head` does."""
+
+
 def run_command(command: str) -> bytes:
     """Return what a shell command writes to standard output.
 
@@ -48,7 +53,7 @@ def run_command(command: str) -> bytes:
         stdin=subprocess.DEVNULL,
         capture_output=True,
     )
-    if finished.returncode != 0:
+    if finished.returncode not in (0, ENDED_EARLY):
         lines = finished.stderr.decode(errors="replace").strip().splitlines()
         reason = f" ({lines[-1]})" if lines else ""
         advice = _advice(lines[-1]) if lines else ""

@@ -27,6 +27,11 @@ READ_HERE = (
 """Suffixes of files that libsndfile reads."""
 
 
+MP3_LEAD = 16 * 1152
+"""Number of samples that are decoded before a segment of an MP3 file, and dropped: after a jump,
+the first frames lack data that earlier frames hold. A frame has at most 1152 samples."""
+
+
 class DecodedAudio(NamedTuple):
     """Decoded audio."""
 
@@ -105,7 +110,8 @@ def _decode(
         start, end = sample_range(audio.frames, rate_hz, start_sec, end_sec, name)
         first = 0
         if audio.seekable():
-            first = audio.seek(start)
+            lead = MP3_LEAD if audio.format == "MP3" else 0
+            first = audio.seek(max(start - lead, 0))
         blocks = list(read_blocks(audio, first, end, name))
     samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     if len(samples) < end - first:

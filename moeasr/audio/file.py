@@ -39,6 +39,10 @@ def write_wav(target: Path | BinaryIO, waveform: torch.Tensor, rate_hz: int) -> 
     """Write (S,) samples as 16-bit WAV, clipped to [-1, 1]; `target` is a path or a stream."""
     # soundfile would scale 1.0 to 32767, and so change samples that were read from 16 bits
     samples = (waveform * 2**15).round().clamp(-(2**15), 2**15 - 1).to(torch.int16)
+    if isinstance(target, Path):  # libsndfile would not say why a file cannot be written
+        with open(target, "wb") as file:
+            write_wav(file, waveform, rate_hz)
+        return
     soundfile.write(target, samples.numpy(), rate_hz, format="WAV", subtype="PCM_16")
 
 

@@ -55,11 +55,16 @@ def _file(path: str) -> InputPath:
 
 
 def audio_files_below(root: Path) -> list[Path]:
-    """Return the audio files in a directory, at any depth and sorted, but no hidden ones."""
+    """Return the audio files in a directory, at any depth and sorted.
+
+    Hidden files, files in hidden directories, and directories that are links are left out.
+    """
     return sorted(
         path
         for path in root.rglob("*")
-        if path.suffix.lower() in READ_HERE and path.name[0] != "." and path.is_file()
+        if path.suffix.lower() in READ_HERE
+        and not any(part[0] == "." for part in path.relative_to(root).parts)
+        and path.is_file()
     )
 
 
@@ -78,7 +83,10 @@ def _in_table(table: str) -> Iterator[InputPath]:
     """Yield the entries of a wav.scp, which must be files: commands are never run."""
     if not os.path.isfile(table):
         raise InputError(f"list {table} does not exist")
-    for recording, entry in Table(table).items():
+    entries = list(Table(table).items())
+    if not entries:
+        raise InputError(f"list {table} contains no audio files")
+    for recording, entry in entries:
         if entry.endswith("|") or archive_place(entry):
             kind = "a command" if entry.endswith("|") else "a place in an archive"
             raise InputError(

@@ -116,25 +116,28 @@ def _sox(arguments: list[str]) -> Stage | None:
     if not wanted.get("-e", "signed-integer").startswith("signed") or wanted.get("-c", "1") != "1":
         return None
     effects = [Volume(_number(given[name])) for name in ("-v", "--vol") if name in given]
-    converted = _sox_effects(rest, MIXED if "-c" in wanted else None)
+    converted = _sox_effects(rest)
     if converted is None:
         return None
     channel, more = converted
+    if channel is None and "-c" in wanted:
+        channel = MIXED
     if "-r" in wanted:
         more.append(Resample(_rate(wanted["-r"])))
     return Stage(_file(source), channel, (*effects, *more))
 
 
-def _sox_effects(rest: list[str], channel: int | None) -> tuple[int | None, list[Effect]] | None:
+def _sox_effects(rest: list[str]) -> tuple[int | None, list[Effect]] | None:
     """Return the channel and effects given by the arguments after the output's name."""
+    channel: int | None = None
     effects: list[Effect] = []
     while rest:
         name, values = rest.pop(0), []
         while rest and re.fullmatch(r"[\d.]+k?|-[a-zA-Z]?", rest[0]):
             values.append(rest.pop(0))
         if name == "channels" and values == ["1"]:
-            channel = channel or MIXED
-        elif name == "remix" and len(values) == 1 and not channel:
+            channel = MIXED if channel is None else channel
+        elif name == "remix" and len(values) == 1 and channel is None:
             channel = MIXED if values == ["-"] else _channel(values[0])
         elif name == "speed" and len(values) == 1:
             effects.append(Speed(_positive(values[0])))

@@ -87,7 +87,8 @@ class RecordingReader:
             return None
         path, channel = file
         try:
-            return read_segment(path, start_sec, end_sec, channel or self._channel)
+            channel = self._channel if channel is None else channel
+            return read_segment(path, start_sec, end_sec, channel)
         except UndecodableError:
             if path == entry or not can_run_decoder(parse_pipe(entry)):
                 raise
@@ -146,7 +147,7 @@ def _read_stored(entry: str, channel: int | None) -> Audio:
 def _read_pipe(entry: str, channel: int | None, run_decoder: bool = False) -> Audio:
     """Read the output of a command, emulating its programs as far as possible."""
     pipe = parse_pipe(entry, run_decoder)
-    channel = pipe.channel or channel
+    channel = channel if pipe.channel is None else pipe.channel
     try:
         if pipe.source is None:
             name = f"output of `{pipe.command}`"

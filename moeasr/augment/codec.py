@@ -27,8 +27,8 @@ class CodecConfig(AugmentationConfig):
 
     type: Literal["codec"] = "codec"
     sample_rate_hz: int = 8000
-    """Sample rate of the line, Hz. A rate that is not below that of the features changes
-    nothing."""
+    """Sample rate of the line, Hz. A rate that is not below that of the features leaves all
+    frequencies."""
     mu_law: bool = True
     """True to store samples in 8 bits by the mu-law."""
 

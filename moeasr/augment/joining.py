@@ -18,7 +18,7 @@ from moeasr.text.scripts import is_unspaced
 
 @dataclass(frozen=True, kw_only=True)
 class JoinConfig(AugmentationConfig):
-    """Another utterance of the set after the utterance, also of stored features."""
+    """A random utterance of the set after the utterance, also of stored features."""
 
     type: Literal["join"] = "join"
     max_sec: float = 15.0

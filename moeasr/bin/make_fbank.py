@@ -1,8 +1,8 @@
 """Compute the log mel filter banks of the recordings in a wav.scp, or of their segments.
 
 Writes a Kaldi archive x.ark and its index x.scp, and next to the index x.utt2num_frames and
-x.utt2dur (seconds). Utterances that cannot be read are listed and skipped. The exit status is 1 if
-no utterance is left.
+x.utt2dur (seconds). Utterances that cannot be read are listed and skipped; if none is left,
+utils/make_fbank.sh fails when it gathers the archives.
 
 Called by utils/make_fbank.sh.
 """

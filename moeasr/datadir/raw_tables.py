@@ -85,7 +85,7 @@ def read_lines(path: str | Path) -> Lines:
         InputError: The file does not exist.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists() or path.is_dir():  # a pipe of the shell, such as /dev/fd/63, is no file
         raise InputError(f"no such file {path}")
     lines = path.read_bytes().split(b"\n")
     if not lines[-1]:

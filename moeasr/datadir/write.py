@@ -14,6 +14,8 @@ from moeasr.errors import InputError
 from moeasr.fields import is_one_field
 from moeasr.plurals import counted
 
+TABLES = ("utt2spk", "wav.scp", "text", "feats.scp")
+
 
 def write_sets(sets: Mapping[str, Iterable[Utterance]], data_dir: Path) -> None:
     """Write `data_dir/<name>` for each set, and print the size of its transcripts.
@@ -42,7 +44,8 @@ def write_data_dir(utterances: Iterable[Utterance], directory: Path) -> None:
 
     Raises:
         InputError: There is no utterance, an id appears twice or is not a single word, a transcript
-            has more than one line, or a file name is not UTF-8.
+            has more than one line, a recording has two entries, a file name is not UTF-8, or the
+            directory has content without being a data directory.
     """
     utterances = sorted(utterances, key=lambda utterance: utterance.utt_id)
     if not utterances:
@@ -61,6 +64,12 @@ def write_data_dir(utterances: Iterable[Utterance], directory: Path) -> None:
     }
     if all(utt.language_name is not None for utt in utterances):
         tables["utt2lang"] = [f"{utt.utt_id} {utt.language_name}" for utt in utterances]
+    if directory.is_dir() and any(directory.iterdir()) and not _has_tables(directory):
+        raise InputError(
+            f"{directory} has content, but is not a data directory: it has none of "
+            f"{', '.join(TABLES)}; remove it, or write to another directory"
+        )
+    directory = directory.resolve()  # perhaps behind a link
     unfinished = directory.with_name(f".{directory.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
@@ -68,6 +77,11 @@ def write_data_dir(utterances: Iterable[Utterance], directory: Path) -> None:
         write_lines(unfinished / name, [line.encode() for line in lines])
     shutil.rmtree(directory, ignore_errors=True)
     unfinished.rename(directory)
+
+
+def _has_tables(directory: Path) -> bool:
+    """Return whether a directory has a table of utterances, and so may be replaced."""
+    return any((directory / name).is_file() for name in TABLES)
 
 
 def _audio_tables(utterances: Sequence[Utterance]) -> dict[str, list[str]]:
@@ -78,7 +92,10 @@ def _audio_tables(utterances: Sequence[Utterance]) -> dict[str, list[str]]:
     segments = []
     for utt in utterances:
         recording = utt.recording or utt.utt_id
-        entries[recording] = utt.entry
+        if str(entries.setdefault(recording, utt.entry)) != str(utt.entry):
+            raise InputError(
+                f"recording {recording} has the entries {entries[recording]} and {utt.entry}"
+            )
         end_sec = -1.0 if utt.end_sec is None else utt.end_sec  # -1 is the end of the recording
         times = f"{_seconds(utt.start_sec or 0.0)} {_seconds(end_sec)}"
         segments.append(f"{utt.utt_id} {recording} {times}")
@@ -96,6 +113,8 @@ def _check(utterance: Utterance, seen: set[str], directory: Path) -> None:
     if utterance.utt_id in seen:
         raise InputError(f"{directory}: utterance {utterance.utt_id} appears twice")
     names = {"utterance": utterance.utt_id, "speaker": utterance.speaker}
+    if utterance.recording is not None:
+        names["recording"] = utterance.recording
     if utterance.language_name is not None:
         names["language"] = utterance.language_name
     for what, name in names.items():

@@ -29,7 +29,7 @@ from moeasr.datadir.utterance_labels import language_groups
 from moeasr.datadir.utterances import Utterance, Utterances, open_recordings
 from moeasr.datadir.write import write_data_dir
 from moeasr.errors import InputError, naming
-from moeasr.kaldi.derive import copy_whole, require_source
+from moeasr.kaldi.derive import copy_whole, require_outside, require_source
 from moeasr.kaldi.speak import Say, detail
 from moeasr.logs import progress
 from moeasr.plurals import counted
@@ -92,6 +92,8 @@ def augment_data_dir(
             augmentation cannot find its sounds. The target is not changed in this case.
     """
     require_source(source, target)
+    require_outside(source, target)
+    target = target.resolve()  # perhaps behind a link
     for name in ("wav.scp", "text"):
         if not (source / name).is_file():
             raise InputError(f"no such file {source / name}")
@@ -122,7 +124,7 @@ def augment_data_dir(
             utterance = utterances[index]
             with naming(f"utterance {utterance.utt_id}"):
                 changed = chain.apply(speech.read(index), epoch=0)
-            name = f"{utterance.utt_id.replace('/', '%2F')}.wav"
+            name = f"{utterance.utt_id.replace('%', '%25').replace('/', '%2F')}.wav"
             peak = max(float(changed.signal.abs().max()), 1.0)
             write_wav(unfinished / name, changed.signal / peak, rate_hz)
             entry = str((target / AUDIO / name).absolute())

@@ -16,7 +16,7 @@ from moeasr.datadir.raw_tables import (
     write_lines,
 )
 from moeasr.errors import InputError
-from moeasr.kaldi.derive import copy_whole
+from moeasr.kaldi.derive import copy_whole, require_outside
 from moeasr.kaldi.durations import whole_segments
 from moeasr.kaldi.speak import Say, detail
 
@@ -145,8 +145,8 @@ def combine_data(
             raise InputError(f"no such file {source / 'utt2spk'}")
         if target.resolve() == source.resolve():
             raise InputError(f"the destination is one of the sources: {target}")
-        if target.resolve() in source.resolve().parents:  # the source would be removed
-            raise InputError(f"the destination {target} contains the source {source}")
+        require_outside(source, target)
+    target = target.resolve()  # perhaps behind a link
     frame_shift = common_frame_shift(sources)
     settings = common_settings(sources, say)
     if any((source / "shards.scp").is_file() for source in sources):  # not one of Kaldi's tables

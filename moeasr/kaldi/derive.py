@@ -38,6 +38,12 @@ def require_source(source: Path, target: Path) -> None:
         raise InputError(f"this script requires <srcdir> and <destdir> to be different: {source}")
 
 
+def require_outside(source: Path, target: Path) -> None:
+    """Raise `InputError` if a target, which is replaced as a whole, contains the source."""
+    if target.resolve() in source.resolve().parents:
+        raise InputError(f"the destination {target} contains the source {source}")
+
+
 def move_stale(source: Path, target: Path, written: Iterable[str], say: Say) -> None:
     """Move known files of the target that this derivation did not write to its .backup.
 
@@ -154,9 +160,11 @@ def write_renamed(
         Names of the written files.
 
     Raises:
-        InputError: utt2spk is missing or malformed.
+        InputError: utt2spk is missing or malformed, or a line of segments is malformed.
     """
     has_segments = (source / "segments").is_file()
+    if has_segments:
+        segment_recordings(read_lines(source / "segments"), source / "segments")  # may raise
     pairs = [(new_utt(utt), new_spk(speaker)) for utt, speaker in read_utt2spk(source)]
     write_utt2spk(target, pairs)
     written = ["utt2spk", "spk2utt"]

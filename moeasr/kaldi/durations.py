@@ -248,8 +248,11 @@ def write_utt2num_frames(
             is.
 
     Raises:
-        InputError: An archive cannot be read, or `write_utt2dur` fails.
+        InputError: An archive cannot be read, the frame shift is not above 0, or `write_utt2dur`
+            fails.
     """
+    if not 0 < frame_shift_sec < float("inf"):
+        raise InputError(f"--frame-shift must be above 0, but is {frame_shift_sec:g}")
     target = data / "utt2num_frames"
     if target.is_file() and target.stat().st_size:
         detail(say, f"{target} already present!")

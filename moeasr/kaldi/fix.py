@@ -176,12 +176,14 @@ class DataDirFixer:
     def write(self) -> None:
         """Copy the original files to .backup, and write the files that have changed."""
         backup = self.data / ".backup"
-        backup.mkdir(exist_ok=True)
-        for name in (*self.tables, *self.ids):
+        names = (*self.tables, *self.ids)
+        for name in names:
+            (backup / name).parent.mkdir(parents=True, exist_ok=True)
+            if (self.data / name).is_file():
+                shutil.copyfile(self.data / name, backup / name)
+        for name in names:
             path = self.data / name
             lines = self.tables[name] if name in self.tables else self._kept_lines(name)
-            if path.is_file():
-                shutil.copyfile(path, backup / name)
             if not _holds(path, lines):
                 write_lines(path, lines)
         detail(self.say, f"old files are kept in {backup}")
@@ -244,6 +246,9 @@ def fix_data_dir(
         raise InputError(f"no such directory {data}")
     if not (data / "utt2spk").is_file():
         raise InputError(f"no such file {data / 'utt2spk'}")
+    for name in (*utt_extra_files, *spk_extra_files):
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise InputError(f"an extra file must be in {data}, but is {name}")
     fixer = DataDirFixer(data, utt_extra_files, spk_extra_files, say)
     fixer.filter_recordings()
     fixer.filter_speakers()

@@ -87,10 +87,10 @@ def choose(source: Path, pairs: Pairs, count: int, how: How) -> Pairs:
         for group in groups.values():
             step = max(1, len(group) // count)
             chosen += group[::step][:count]
-        return chosen
-    for speaker in shuffled(list(groups)):
-        if len(chosen) < count:
-            chosen += groups[speaker]
+    else:
+        for speaker in shuffled(list(groups)):
+            if len(chosen) < count:
+                chosen += groups[speaker]
     wanted = set(chosen)
     return [pair for pair in pairs if pair in wanted]
 

@@ -97,6 +97,11 @@ def perturb_data_dir_volume(
         InputError: There is no wav.scp, a line of it is malformed, a recording is not in
             `reco2vol`, or a factor is not a number.
     """
+    if not 0 < scale_low <= scale_high < float("inf"):
+        raise InputError(
+            "--scale-low must be above 0 and at most --scale-high, but they are "
+            f"{scale_low:g} and {scale_high:g}"
+        )
     path = data / "wav.scp"
     if not path.is_file():
         raise InputError(f"Expected {path} to exist")

@@ -9,7 +9,7 @@ from moeasr.errors import InputError
 @pytest.fixture
 def root(tmp_path):
     """Create a directory with audio and other files, whose contents do not matter."""
-    for name in ("b/c.FLAC", "b/a.wav", "z.mp3", "notes.md", "b/.hidden.wav"):
+    for name in ("b/c.FLAC", "b/a.wav", "z.mp3", "notes.md", "b/.hidden.wav", ".x/a.wav"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     return tmp_path
@@ -44,6 +44,7 @@ def test_lists_contain_paths_and_tables_ids_with_paths(root):
         ("x.scp", "u1 cat a.wav |\n", "entry of `u1` is a command, but must be an audio file"),
         ("x.scp", "u1 a.ark:15\n", "entry of `u1` is a place in an archive"),
         ("x.scp", "u1 a.wav\nu1 b.wav\n", "u1"),
+        ("x.scp", "", "x.scp contains no audio files"),
         ("missing.scp", None, "missing.scp does not exist"),
         ("x.txt", "\n", "x.txt contains no paths"),
         ("missing.txt", None, "missing.txt: No such file"),

@@ -85,6 +85,8 @@ def test_calls_that_are_emulated(command, expected):
         "sox a.wav -t wav - remix 1 2",
         "sox a.wav -t wav - remix 0",
         "sox a.wav -t wav - remix 2 remix 1",
+        "sox a.wav -t wav - remix - remix 1",
+        "sox a.wav -t wav - channels 1 remix 1",
         "sox a.wav -t wav - speed -1",
         "sox a.wav -t wav - downsample",
         "sox a.wav -t wav -r x -",

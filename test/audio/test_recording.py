@@ -283,6 +283,42 @@ def test_an_mp3_cut_short_is_refused(tmp_path: Path) -> None:
         measure_audio(str(path))
 
 
+def test_segments_of_an_mp3_are_those_of_the_whole_file(tmp_path: Path) -> None:
+    """After a jump, the first frames lack data that the frames before them hold."""
+    path, generator = tmp_path / "a.mp3", np.random.default_rng(0)
+    times = np.arange(20 * RATE) / RATE
+    loudness = np.abs(np.sin(2 * np.pi * 1.3 * times)) ** 8  # speech-like: a reservoir of bits
+    samples = loudness * (0.2 * generator.standard_normal(len(times)) + 0.3 * np.sin(900 * times))
+    soundfile.write(path, samples, RATE, compression_level=0.9)
+    reader = RecordingReader()
+    whole, _ = reader.read(str(path))
+    for start in generator.integers(0, 19 * RATE, 40):
+        segment, _ = reader.read(str(path), start / RATE, (start + 8000) / RATE)
+        rounding = 4 * torch.finfo(torch.float32).eps  # of the decoder's filters
+        torch.testing.assert_close(segment, whole[start : start + 8000], rtol=0, atol=rounding)
+
+
+def test_a_pipe_chooses_its_channel_itself(tmp_path: Path) -> None:
+    """Also if it chooses the mean of all channels, and the reader would read one."""
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.stack([np.zeros(800), np.full(800, 0.5)], axis=1), RATE)
+    for entry in (f"sox {path} -t wav -c 1 - |", f"ffmpeg -i {path} -ac 1 -f wav - |"):
+        for segment in ((), (0.0, 0.02)):
+            samples, _ = RecordingReader(1).read(entry, *segment)
+            assert samples.unique().tolist() == [0.25]
+    samples, _ = RecordingReader(1).read(str(path))
+    assert samples.unique().tolist() == [0.0]
+
+
+def test_a_program_may_stop_reading_early(tmp_path: Path) -> None:
+    path, samples = tmp_path / "a.wav", ramp(400_000)
+    soundfile.write(path, samples, RATE)
+    content = path.read_bytes()
+    (tmp_path / "long.wav").write_bytes(content + b"\0" * 1_000_000)
+    found, _ = RecordingReader().read(f"tail -c +1 {tmp_path}/long.wav | head -c {len(content)} |")
+    assert torch.equal(found, as_float(samples))
+
+
 @pytest.mark.parametrize("keep", [0.01, 0.5, 0.99])
 def test_a_flac_cut_short_is_refused(tmp_path: Path, keep: float) -> None:
     path = tmp_path / "cut.flac"

@@ -1,5 +1,7 @@
 """Tables as raw bytes: any encoding passes through, in C order."""
 
+import os
+
 import pytest
 
 from moeasr.datadir.raw_tables import (
@@ -44,6 +46,14 @@ def test_lines_are_written_and_read_as_they_are(tmp_path):
 )
 def test_a_line_is_a_key_and_a_rest(line, first, others):
     assert (key(line), rest(line)) == (first, others)
+
+
+def test_a_pipe_of_the_shell_is_read_like_a_file():
+    reading, writing = os.pipe()
+    os.write(writing, b"a 1\nb 2\n")
+    os.close(writing)
+    assert read_lines(f"/dev/fd/{reading}") == [b"a 1", b"b 2"]
+    os.close(reading)
 
 
 def test_tables_of_so_many_fields(tmp_path):

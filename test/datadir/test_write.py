@@ -76,6 +76,17 @@ def test_nothing_of_the_old_directory_stays(tmp_path):
         ([Utterance("a-1", "", "x", "a.wav")], "speaker id '' .* must be one word"),
         ([Utterance("a-1", "a", "x", "\udce9.wav")], r"name '\\udce9\.wav' is not valid UTF-8"),
         ([Utterance("a-1", "a", "x\ny", "a.wav")], r"utterance a-1 contains a line break: 'x\\ny'"),
+        (
+            [
+                Utterance(f"a-{number}", "a", "x", f"{number}.wav", recording="r", start_sec=1.0)
+                for number in (1, 2)
+            ],
+            r"recording r has the entries 1\.wav and 2\.wav",
+        ),
+        (
+            [Utterance("a-1", "a", "x", "a.wav", recording="r 1", start_sec=1.0)],
+            "the recording id 'r 1' .* must be one word",
+        ),
     ],
 )
 def test_faults_are_named_and_the_old_directory_stays(tmp_path, utterances, message):
@@ -84,6 +95,22 @@ def test_faults_are_named_and_the_old_directory_stays(tmp_path, utterances, mess
         write_data_dir(utterances, tmp_path / "train")
     assert len((tmp_path / "train" / "text").read_text("utf-8").splitlines()) == 3
     assert [path.name for path in tmp_path.iterdir()] == ["train"]
+
+
+def test_a_directory_of_other_content_is_not_removed(tmp_path):
+    (tmp_path / "data" / "test").mkdir(parents=True)
+    with pytest.raises(InputError, match="data has content, but is not a data directory"):
+        write_data_dir(UTTERANCES, tmp_path / "data")
+    assert [path.name for path in tmp_path.rglob("*")] == ["data", "test"]
+
+
+def test_a_directory_behind_a_link_is_written_there(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "train").symlink_to("disk")
+    for _ in range(2):
+        write_data_dir(UTTERANCES, tmp_path / "train")
+    assert (tmp_path / "train").is_symlink() and (tmp_path / "disk" / "text").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "train"]
 
 
 def test_sets_are_described(tmp_path, capsys):

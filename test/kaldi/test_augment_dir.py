@@ -187,3 +187,35 @@ def test_incomplete_sources_are_refused(source, name, content, message):
 def test_source_and_target_differ(source):
     with pytest.raises(InputError, match="<srcdir> and <destdir> to be different"):
         augment_data_dir(source, source, (GainConfig(),), lambda message: None)
+
+
+def test_a_target_that_contains_the_source_would_lose_it(source):
+    before = sorted(source.parent.iterdir())
+    with pytest.raises(InputError, match="the destination .* contains the source"):
+        augment_data_dir(source, source.parent, (GainConfig(),), lambda message: None)
+    assert sorted(source.parent.iterdir()) == before and read_tables(source)
+
+
+def test_each_id_has_its_own_file(source):
+    for name in ("wav.scp", "text", "utt2spk", "spk2utt", "utt2lang"):
+        text = (source / name).read_text().replace("a-1", "a%2F").replace("a-2", "a/")
+        (source / name).write_text(text.replace("/a%2F.", "/a-1.").replace("/a/.", "/a-2."))
+    sounds = audio(augment(source, GainConfig(gain_db=(0.0, 0.0))))
+    assert [len(sounds[utt]) for utt in ("a%2F", "a/")] == [8000, 9000]
+
+
+def test_a_target_may_be_a_link(source, tmp_path):
+    (tmp_path / "disk").mkdir()
+    source.with_name("target").symlink_to(tmp_path / "disk")
+    assert augment(source, GainConfig()).is_symlink()
+    assert (tmp_path / "disk" / "wav.scp").is_file() and len(audio(tmp_path / "disk")) == 3
+
+
+def test_audio_that_cannot_be_written_is_named(source):
+    long = "a-2" + "x" * 260
+    for name in ("wav.scp", "text", "utt2spk", "spk2utt", "utt2lang"):
+        text = (source / name).read_text().replace("a-2", long)
+        (source / name).write_text(text.replace(f"/{long}.wav", "/a-2.wav"))
+    with pytest.raises(OSError, match="File name too long"):
+        augment(source, GainConfig())
+    assert not source.with_name("target").exists()

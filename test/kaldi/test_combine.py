@@ -51,6 +51,14 @@ def test_frame_shifts_must_agree(sources, tmp_path):
         combine_data(tmp_path / "all", sources, (), print)
 
 
+def test_a_target_may_be_a_link(sources, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "all").symlink_to("disk")
+    for _ in range(2):
+        combine_data(tmp_path / "all", sources, (), lambda message: None)
+    assert (tmp_path / "all").is_symlink() and (tmp_path / "disk" / "utt2spk").is_file()
+
+
 def test_a_target_that_is_or_holds_a_source_is_refused(sources, tmp_path):
     with pytest.raises(InputError, match="the destination is one of the sources"):
         combine_data(sources[0], sources, (), print)

@@ -65,6 +65,14 @@ def test_renamed_tables_are_sorted_by_their_new_ids(source, tmp_path):
     }
 
 
+def test_a_malformed_segment_is_refused_before_anything_is_written(source, tmp_path):
+    (source / "segments").write_text("a-1\n")
+    keep = [lambda name: name] * 3
+    with pytest.raises(InputError, match="segments, line 1: the recording is missing"):
+        write_renamed(source, tmp_path / "new", ["text", "segments"], *keep)
+    assert not (tmp_path / "new").exists()
+
+
 def test_utt2uniq_goes_back_to_the_first_names(source, tmp_path):
     write_utt2uniq(source, tmp_path, lambda utt: b"x" + utt)
     assert (tmp_path / "utt2uniq").read_text() == "xa-1 a-1\nxa-2 a-2\nxb-1 b-1\n"

@@ -102,6 +102,13 @@ def test_frames_from_durations_by_the_settings_of_moeasr(tmp_path):
         assert (data / "utt2num_frames").read_text() == frames
 
 
+@pytest.mark.parametrize("shift_sec", [0.0, -0.01, float("nan")])
+def test_a_frame_shift_is_above_0(tmp_path, shift_sec):
+    write_tables(tmp_path, {"utt2dur": "a 1\n"})
+    with pytest.raises(InputError, match="--frame-shift must be above 0"):
+        write_utt2num_frames(tmp_path, print, frame_shift_sec=shift_sec)
+
+
 def test_whole_recordings_as_segments(tmp_path):
     data = write_tables(tmp_path / "d", {"utt2dur": "a 1.25\nb 3\n"})
     assert whole_segments(data, print) == [b"a a 0 1.25", b"b b 0 3"]

@@ -74,6 +74,18 @@ def test_tables_of_ones_own_follow(tmp_path):
     assert files["utt2x"] == "a-1 x\n" and files["spk2x"] == "a x\n"
 
 
+def test_tables_of_ones_own_may_be_in_a_subdirectory_but_not_elsewhere(tmp_path):
+    (tmp_path / "d" / "extra").mkdir(parents=True)
+    data = write_tables(tmp_path / "d", GOOD | {"text": "a-1 ONE\n"})
+    (data / "extra" / "phones").write_text("a-1 x\nb-1 y\n")
+    fix_data_dir(data, print, utt_extra_files=["extra/phones"])
+    assert (data / "extra" / "phones").read_text() == "a-1 x\n"
+    assert (data / ".backup" / "extra" / "phones").read_text() == "a-1 x\nb-1 y\n"
+    for name in ("../x", str(data / "x")):
+        with pytest.raises(InputError, match="an extra file must be in .*, but is "):
+            fix_data_dir(data, print, utt_extra_files=[name])
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [

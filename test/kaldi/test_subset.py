@@ -49,6 +49,11 @@ def test_one_per_speaker_is_the_first(source):
     assert list(by_speaker(PAIRS)) == [b"a", b"b", b"c"]
 
 
+def test_the_order_of_utterances_stays_if_speakers_are_mixed(source):
+    mixed = [(b"a", b"s2"), (b"b", b"s1"), (b"c", b"s2"), (b"d", b"s1")]
+    assert choose(source, mixed, 2, "per-spk") == mixed
+
+
 def test_lengths_in_frames_come_before_durations(source):
     write_tables(source, {"utt2num_frames": "a-1 1\na-2 9\na-3 9\nb-1 9\nb-2 9\nc-1 9\n"})
     assert [utt for utt, _ in choose(source, PAIRS, 1, "shortest")] == [b"a-1"]

@@ -65,3 +65,13 @@ def test_faults_of_volumes(tmp_path, volumes, message):
     with pytest.raises(InputError, match=message):
         perturb_data_dir_volume(data, print, reco2vol=data / "reco2vol")
     assert (data / "wav.scp").read_text() == "a a.wav\n"
+
+
+@pytest.mark.parametrize(
+    "scales", [(float("nan"), 2.0), (0.0, 1.0), (2.0, 1.0), (1.0, float("inf"))]
+)
+def test_a_range_of_volumes_is_checked_before_anything_is_written(tmp_path, scales):
+    data = write_tables(tmp_path, {"wav.scp": "a a.wav\n"})
+    with pytest.raises(InputError, match="--scale-low must be above 0 and at most --scale-high"):
+        perturb_data_dir_volume(data, print, *scales)
+    assert (data / "wav.scp").read_text() == "a a.wav\n"
