@@ -174,6 +174,8 @@ class SpeechRecognizer:
         engine = self._engine
         defaults, rules = DecodeConfig(chunk_size=engine.stream_chunk_size), EndpointConfig()
         check_names(settings, [defaults, rules], ["sample_rate", "language", "mode", "endpoint"])
+        if not isinstance(endpoint, bool):
+            raise InputError(f"`endpoint` must be True or False, but is {endpoint!r}")
         _check_mode(mode)
         task = _task(settings, defaults, mode, language)
         rules, given_rules = apply_settings(settings, rules)

@@ -107,8 +107,9 @@ def _write_times(
     """Write the words of the best hypotheses as `ctm`."""
     times = {utt: to_times(nbest[0]) for utt, nbest in result.nbest.items() if nbest}
     missing = [utt for utt, utt_times in times.items() if utt_times is None]
-    if len(missing) == len(times):
-        return
+    spoken = [utt for utt in times if result.nbest[utt][0].tokens]
+    if all(times[utt] is None for utt in spoken or times):
+        return  # a search without CTC
     if missing:
         logger.warning(
             "%s: %s more tokens than CTC can align (left out of ctm): %s",

@@ -13,8 +13,7 @@ from moeasr import checkpoint
 from moeasr.batch_plan import plan_batches
 from moeasr.config import from_mapping, load_yaml, to_mapping
 from moeasr.decode.config import DecodeConfig
-from moeasr.decode.fusion.build_fusion import build_fusion
-from moeasr.decode.fusion.config import FusionConfig
+from moeasr.decode.fusion.build_fusion import FusionReader
 from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.searches import NBest, SearchInput, check_settings, find_searches
 from moeasr.decode.times import Times, times_of
@@ -76,7 +75,7 @@ class Recognizer:
         self.precision = str(self.dtype).removeprefix("torch.")
         self.experts_per_frame: int | None = None
         """Number of experts per frame, if it is not that of the model's config."""
-        self._fusion: tuple[FusionConfig, nn.Module | None] = (FusionConfig(), None)
+        self._fusions = FusionReader(tokenizer, device)
 
     @classmethod
     def from_checkpoint(cls, path: str | Path, device: str = "cpu") -> "Recognizer":
@@ -191,10 +190,7 @@ class Recognizer:
         Raises:
             InputError: A file is missing or invalid, or does not match the model's units.
         """
-        if self._fusion[0] != config.fusion:
-            fusion = build_fusion(config.fusion, self.tokenizer)
-            self._fusion = config.fusion, None if fusion is None else fusion.to(self.device)
-        return self._fusion[1]
+        return self._fusions.load(config.fusion)
 
     def text(self, hypothesis: Hypothesis) -> str:
         """Return the text of a hypothesis."""

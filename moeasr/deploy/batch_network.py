@@ -90,6 +90,7 @@ class BatchNetwork:
         """
         num_streams, past = len(windows), self.num_past
         rows, heads, _, width = caches[0].attention.shape
+        self._network.check_width("cached_key_0", rows * heads * width)
         keys = np.empty((past, num_streams, rows * heads * width), np.float32)
         convolutions = np.zeros((num_streams, 2 * self._width * self._conv_columns), np.float32)
         num_values = caches[0].convolution.size

@@ -105,6 +105,11 @@ def _check_given(mode: str, given: Sequence[str]) -> None:
     for name in given:
         if name not in MODES[mode].settings and name not in ENCODER_SETTINGS:
             readers = [other for other, found in MODES.items() if name in found.settings]
+            if name == "fusion":
+                raise InputError(
+                    f"mode '{mode}' cannot use boosted phrases; modes that can use them: "
+                    f"{', '.join(readers)}"
+                )
             what = f"it is for {', '.join(readers)}" if readers else "to use it, run the checkpoint"
             raise InputError(f"`{name}` has no effect in {mode} on a model folder; {what}")
 

@@ -187,9 +187,13 @@ class FolderRecognizer:
         """Encode a recording as a whole, or in chunks as if streaming."""
         if config.chunk_size == -1:
             return self.offline.encode(feats)
-        rate, chunk_size = self.folder.config.subsampling_rate, config.chunk_size
-        num_chunks = math.ceil(self.folder.config.num_encoder_frames(len(feats)) / chunk_size)
-        num_left = num_chunks if config.num_left_chunks == -1 else config.num_left_chunks
+        rate = self.folder.config.subsampling_rate
+        num_frames = self.folder.config.num_encoder_frames(len(feats))
+        # Sizes beyond the recording would only cost memory.
+        chunk_size = min(config.chunk_size, num_frames)
+        num_chunks = math.ceil(num_frames / chunk_size)
+        num_left = config.num_left_chunks
+        num_left = num_chunks if num_left == -1 else min(num_left, num_chunks)
         caches, found = self.streaming.start(num_left * chunk_size), []
         window_frames = self.window_frames(chunk_size)
         for number in range(num_chunks):

@@ -58,6 +58,12 @@ class FolderConfig:
     """Sizes in bytes of the data files, by name. Networks have them if they are too large for an
     ONNX file."""
 
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        for name in ("subsampling_rate", "min_frames"):
+            if getattr(self, name) < 1:
+                raise InputError(f"`{name}` must be at least 1, but is {getattr(self, name)}")
+
     def num_encoder_frames(self, num_frames: int) -> int:
         """Return the number of encoder frames that `num_frames` feature frames give."""
         return max(0, (num_frames - self.min_frames) // self.subsampling_rate + 1)

@@ -79,6 +79,11 @@ class OnnxNetwork:
         self.outputs = [node.name for node in self._session.get_outputs()]
         """Names of the outputs."""
         self._inputs = list(inputs)
+        self._widths = {
+            node.name: node.shape[-1]
+            for node in self._session.get_inputs()
+            if node.shape and isinstance(node.shape[-1], int)  # not a size that inputs decide
+        }
         found = sorted(node.name for node in self._session.get_inputs())
         if found != sorted(inputs):
             raise InputError(
@@ -93,8 +98,24 @@ class OnnxNetwork:
                 raise InputError(f"{path} has the unknown output {name}; {EXPORT_AGAIN}")
 
     def run(self, outputs: Sequence[str], *inputs: np.ndarray) -> list[Any]:
-        """Return some outputs for the inputs in their order."""
-        return self._session.run(list(outputs), dict(zip(self._inputs, inputs, strict=True)))
+        """Return some outputs for the inputs in their order.
+
+        Raises:
+            InputError: See `check_width`.
+        """
+        feed = dict(zip(self._inputs, inputs, strict=True))
+        for name, value in feed.items():
+            self.check_width(name, value.shape[-1])
+        return self._session.run(list(outputs), feed)
+
+    def check_width(self, name: str, width: int) -> None:
+        """Raise `InputError` unless an input may have this last size."""
+        expected = self._widths.get(name, width)
+        if width != expected:
+            raise InputError(
+                f"{self.path} belongs to another model than the other files of its folder: its "
+                f"input {name} has the width {expected} instead of {width}; {EXPORT_AGAIN}"
+            )
 
     def size(self, name: str) -> int:
         """Return a whole number of the metadata.

@@ -115,6 +115,11 @@ def test_whatever_cannot_be_done_is_said_in_one_sentence(asr, audio, settings, s
     assert isinstance(refusal.value, InputError) and "\n" not in str(refusal.value)
 
 
+def test_the_endpoint_of_a_stream_is_a_truth_value(asr):
+    with pytest.raises(InputError, match="`endpoint` must be True or False, but is 'off'"):
+        asr.stream(sample_rate=16000, endpoint="off")
+
+
 def test_a_model_that_routes_by_language(sound, tmp_path):
     routed = MoeConfig(hidden_units=16, num_experts=4, router="language")
     asr = moeasr.load(save_model(tmp_path / "x.pt", routed, languages=("en", "zh")))

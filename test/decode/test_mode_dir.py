@@ -59,6 +59,12 @@ def test_word_times_are_written(tmp_path, caplog):
     assert (tmp_path / "x" / "ctm").read_text() == "b 1 0.12 0.04 w0 0.12\nb 1 0.28 0.12 w1 0.12\n"
     assert "x: 1 utterance has more tokens than CTC can align (left out of ctm): c" in caplog.text
     assert not (tmp_path / "y" / "ctm").exists()
+    short = {"c": nbest["c"], "a": nbest["a"]}  # one too short for a frame, and no CTC
+    caplog.clear()
+    write_mode_dirs(tmp_path, [ModeResult("z", short, {})], to_text, to_times)
+    assert not (tmp_path / "z" / "ctm").exists() and not caplog.text
+    write_mode_dirs(tmp_path, [ModeResult("z", {"a": nbest["a"]}, {})], to_text, to_times)
+    assert (tmp_path / "z" / "ctm").read_text() == ""
     first = read_nbest(tmp_path / "x" / "nbest.jsonl")["b"][0]
     assert first["tokens"] == [
         {"text": "w0", "start_sec": 0.12, "end_sec": 0.16, "confidence": 0.1235}

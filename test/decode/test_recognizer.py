@@ -156,6 +156,7 @@ def test_boosted_phrases_are_read_again_only_if_the_settings_change(recognizer, 
     assert scores[0] > scores[1] == 0
     assert recognizer.load_fusion(configs[1]) is second
     assert recognizer.load_fusion(DecodeConfig()) is None
+    assert recognizer.load_fusion(configs[1]) is second  # also after a call without phrases
 
 
 def test_the_features_of_a_waveform_are_recognised_as_text(recognizer):

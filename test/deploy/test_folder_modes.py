@@ -69,5 +69,7 @@ def test_other_modes_and_fusions_are_refused():
         choose_mode(None, CTC_MODES, DecodeConfig(fusion=FusionConfig(lm="x.arpa")), ["fusion"])
     phrases = DecodeConfig(fusion=FusionConfig(context="phrases.txt"))
     assert choose_mode(None, CTC_MODES, phrases, ["fusion"]) == "ctc_prefix_beam_search"
-    with pytest.raises(InputError, match="`fusion` has no effect in ctc_greedy_search on a mod"):
+    with pytest.raises(
+        InputError, match="mode .ctc_greedy_search. cannot use boosted phr.*: ctc_p"
+    ):
         choose_mode("ctc_greedy_search", CTC_MODES, phrases, ["fusion"])

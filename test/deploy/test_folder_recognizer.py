@@ -36,6 +36,14 @@ def test_a_recording_of_one_chunk_gives_the_result_of_the_whole_recording(recogn
         recognizer.recognize(wave * np.nan, mode, DecodeConfig())
 
 
+def test_sizes_of_chunks_beyond_the_recording_need_no_memory(recognizer, sound):
+    wave, mode = sound(0.2), "ctc_greedy_search"
+    sizes = [(4, 2), (10**9, 2), (4, 10**9), (10**9, 10**9)]
+    configs = [DecodeConfig(chunk_size=size, num_left_chunks=left) for size, left in sizes]
+    found = [recognizer.recognize(wave, mode, config)[0].tokens for config in configs]
+    assert found[0] and found == found[:1] * 4
+
+
 def test_windows_contain_the_features_of_their_chunk(recognizer, sound):
     assert (recognizer.window_frames(1), recognizer.window_frames(16)) == (7, 67)
     caches = recognizer.streaming.start(8)

@@ -110,6 +110,8 @@ def test_files_of_decoders_and_streams_are_optional(folder):
         ("config.yaml", "num_mel_bins: 20", "num_mel_bins: x", "config.yaml: .*num_mel_bins"),
         ("config.yaml", "min_frames: 7", "min_frames: -", "config.yaml is not valid YAML"),
         ("config.yaml", "  chunk_size: 4", "  chunk_size: 0", "`chunk_size` must be at least 1"),
+        ("config.yaml", "min_frames: 7", "min_frames: 0", "`min_frames` must be at least 1"),
+        ("config.yaml", "rate: 4", "rate: -4", "`subsampling_rate` must be at least 1, but is -4"),
         ("config.yaml", "tokenizer:", "units:", "`tokenizer` must have the key `units`"),
         ("config.yaml", "type: char", "type: chars", "config.yaml: .*type"),
         ("config.yaml", "type: char", "type: bpe", "lacks bpe.model"),

@@ -96,6 +96,16 @@ def test_a_file_of_another_model_is_refused(paths, old, new, sentence):
         OfflineNetwork(paths.offline, 1, vocab_size=3)
 
 
+def test_an_input_of_another_width_is_named(paths):
+    """Networks of two models do not fit together."""
+    write_graph(paths.decoder, DECODER.replace("T, D] encoder_out", "T, 6] encoder_out"))
+    network = DecoderNetwork(paths.decoder, 1)
+    assert network.score(np.zeros((4, 6)), [(5,)]).forward.tolist() == [[5.0, 1.0]]
+    sentence = f"^{paths.decoder} belongs to another model .* encoder_out has the width 6 instead"
+    with pytest.raises(InputError, match=sentence):
+        network.score(np.zeros((4, 2)), [(5,)])
+
+
 @pytest.mark.slow
 def test_transcription_does_not_import_torch(folder, sound, tmp_path):
     """The command and the API, on a network whose outputs are the lowest mel bins."""

@@ -1,5 +1,6 @@
 """Construction of the fusion from the settings of language model and boosted phrases."""
 
+import torch
 from torch import nn
 
 from moeasr.decode.fusion.config import FusionConfig
@@ -40,3 +41,28 @@ def build_fusion(config: FusionConfig, tokenizer: Tokenizer) -> nn.Module | None
     if not parts:
         return None
     return parts[0] if len(parts) == 1 else FusionSum(parts)
+
+
+class FusionReader:
+    """A reader of fusions that keeps the latest one.
+
+    Args:
+        tokenizer: The model's units.
+        device: The device of the fusions.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, device: torch.device) -> None:
+        self._tokenizer = tokenizer
+        self._device = device
+        self._latest: tuple[FusionConfig, nn.Module | None] = (FusionConfig(), None)
+
+    def load(self, config: FusionConfig) -> nn.Module | None:
+        """Return a fusion, see `build_fusion`; the latest one is not read again."""
+        if config.describe() is None:  # keeps the latest, for calls with and without one in turn
+            return None
+        settings, fusion = self._latest
+        if settings != config:
+            fusion = build_fusion(config, self._tokenizer)
+            fusion = None if fusion is None else fusion.to(self._device)
+            self._latest = config, fusion  # at once, because threads may share this reader
+        return fusion
