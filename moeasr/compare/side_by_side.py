@@ -39,7 +39,11 @@ def run_side_by_side(
             for number, run in enumerate(runs, start=1):
                 place = f"{number} of {len(runs)}: {run.name}"
                 needed = [need.experiment for need in run.experiment.needs]
-                wait([started[name] for name in needed if name in started])
+                ended = {name: started[name].result() for name in needed if name in started}
+                failed = [name for name in needed if ended.get(name) or name in failures]
+                if failed:  # its files may be those of an earlier run
+                    failures[run.name] = f"was not run, because {failed[0]} failed"
+                    continue
                 if skip_done and run.is_done():
                     say(f"{place} is already done")
                     continue

@@ -122,6 +122,12 @@ def check_droppable(model: AsrModel, min_share: float) -> None:
         raise InputError(f"the share of the load must be above 0 and below 1, but is {min_share}")
     layers = model.moe_layers()
     check_unmerged(layers)
+    if layers and all(
+        layer.router.least_experts >= layer.router.num_experts for layer in layers.values()
+    ):
+        raise InputError(
+            "no expert can be removed: the layers have no more experts than a frame may use"
+        )
     for name, layer in layers.items():
         if not layer.router.ignores_unused_experts:
             raise InputError(

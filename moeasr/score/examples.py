@@ -137,5 +137,12 @@ def _cell_width(step: Step) -> int:
 
 
 def _width(text: str) -> int:
-    """Return the number of columns of a text in a terminal: Chinese characters take two."""
-    return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text)
+    """Return the number of columns of a text in a terminal.
+
+    Chinese characters take two columns, and combining marks none.
+    """
+    return sum(
+        1 + (unicodedata.east_asian_width(character) in "WF")
+        for character in text
+        if unicodedata.category(character) not in ("Mn", "Me", "Cf")
+    )

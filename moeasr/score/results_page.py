@@ -78,7 +78,7 @@ def _set_block(test_set: str, records: Sequence[Mapping[str, Any]], exp_dir: Pat
     table = _table([_HEADER, *(_row(r, is_best=r is best) for r in ranked)])
     reasons = dict.fromkeys(record["stale"] for record in records if record["stale"])
     notes = [f"(stale): {reason}; decode and score again." for reason in reasons]
-    if any(record["num_absent"] for record in records):
+    if any(record["num_unscored"] for record in records):
         notes.append("(partial): utterances without hypothesis were not scored; decode them.")
     few = [record for record in records if record["num_utts"] < record["num_decoded"]]
     if few:

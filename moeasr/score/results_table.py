@@ -42,7 +42,7 @@ def gather(exp_dir: str | Path) -> list[dict[str, Any]]:
     They are sorted by set, mode and chunk size. A directory `decode_*/<mode>/` needs `decode.json`
     and `score/score.json`. A mode with only one of them is left out with a warning. A decoding that
     is older than its model or features is kept with a warning. Its record has the reason under the
-    key `stale`, which is None in all other records. `num_absent` is the number of utterances
+    key `stale`, which is None in all other records. `num_unscored` is the number of utterances
     without hypothesis, which were not scored, and `num_decoded` that of utterances with one. `dir`
     is the directory below `exp_dir`.
 
@@ -90,7 +90,7 @@ def is_partial(record: Mapping[str, Any]) -> bool:
 
     Either references have no hypothesis, or `--data-dir` of `moeasr score` was a smaller set.
     """
-    return record["num_absent"] > 0 or record["num_utts"] < record["num_decoded"]
+    return record["num_unscored"] > 0 or record["num_utts"] < record["num_decoded"]
 
 
 def rank(records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -125,7 +125,8 @@ def _read_record(mode_dir: Path) -> dict[str, Any]:
     record = {key: decode[key] for key in _FROM_DECODE}
     record |= {key: score[key] for key in _FROM_SCORE}
     record |= {key: score["words"][key] for key in ("ins", "dels", "subs")}
-    record["num_absent"] = score.get("num_absent", 0)
+    # all utterances without hypothesis, in files of versions that did not write the number
+    record["num_unscored"] = score.get("num_unscored", score.get("num_absent", 0))
     record["num_decoded"] = decode.get("num_utts", score["num_utts"])
     record["score_command"] = score["command"]
     record["stale"] = stale_reason(mode_dir)

@@ -161,6 +161,7 @@ def _summary(
         "num_utts": len(words.utterances),
         "num_wrong_utts": words.num_wrong_utts,
         "num_absent": num_absent,
+        "num_unscored": len(references.texts) - len(words.utterances),
         "num_words": word_counts.num_ref,
         "num_chars": char_counts.num_ref,
         "words": _counts(word_counts),

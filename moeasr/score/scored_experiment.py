@@ -40,13 +40,17 @@ class ScoredExperiment:
     """The command line that reproduces the experiment."""
 
 
+_NAME = re.compile(r"(.+)_seed(\d+)")
+
+
 def find_experiments(root: str | Path) -> list[Path]:
     """Find directories `<system>_seed<seed>` with results below `root`, sorted by name and seed.
 
     Raises:
         InputError: There are no such directories.
     """
-    found = [path.parent for path in Path(root).glob("*_seed*/results.json")]
+    results = Path(root).glob("*_seed*/results.json")
+    found = [path.parent for path in results if _NAME.fullmatch(path.parent.name)]
     if not found:
         raise InputError(f"{root} contains no <system>_seed<seed>/results.json")
     return sorted(found, key=_system_and_seed)
@@ -105,7 +109,7 @@ def read_experiment(
 
 
 def _system_and_seed(exp_dir: Path) -> tuple[str, int]:
-    match = re.fullmatch(r"(.+)_seed(\d+)", exp_dir.name)
+    match = _NAME.fullmatch(exp_dir.name)
     if match is None:
         raise InputError(f"experiment directory {exp_dir} must be named <system>_seed<seed>")
     return match[1], int(match[2])

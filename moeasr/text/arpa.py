@@ -259,7 +259,9 @@ def _logarithms(numbers: list[str], line: str, place: str, has_backoff: bool) ->
         values = [float(number) for number in numbers]
     except ValueError:
         raise InputError(f"{place}: the logarithms in '{line}' are not all numbers") from None
-    if any(math.isnan(value) or value == math.inf for value in values) or values[0] > 0:
+    if any(math.isnan(value) or value == math.inf for value in values[1:]):
+        raise InputError(f"{place}: the back-off weight must be finite, but is {numbers[1]}")
+    if math.isnan(values[0]) or values[0] > 0:
         raise InputError(f"{place}: log10 of a probability must be 0 or less, but is {numbers[0]}")
     backoff = values[1] if has_backoff and len(values) > 1 else 0.0
     # -inf would make differences of scores undefined; ARPA files write 10^-99 for probability 0

@@ -59,5 +59,12 @@ def read_non_lang_syms(path: str | Path) -> list[str]:
             raise InputError(f"{path}: the line of '{symbol}' must contain only this symbol")
         if symbol in (BLANK, SOS_EOS):
             raise InputError(f"{path}: symbol '{symbol}' is reserved")
-        symbols.append(normalize(symbol))
+        normal = normalize(symbol)  # a no-break space becomes a plain one
+        if " " in normal:
+            raise InputError(f"{path}: the symbol '{symbol}' contains a space")
+        if normal in symbols:
+            raise InputError(
+                f"{path}: the symbol '{symbol}' appears twice, in two forms of Unicode"
+            )
+        symbols.append(normal)
     return symbols

@@ -39,7 +39,14 @@ def build_units(symbols: Iterable[str]) -> list[str]:
 
 
 def write_units(path: str | Path, units: Sequence[str]) -> None:
-    """Write a units file atomically: it appears only when it is complete."""
+    """Write a units file atomically: it appears only when it is complete.
+
+    Raises:
+        InputError: A unit is empty or contains a space, and the file could not be read.
+    """
+    for unit in units:
+        if not unit or " " in unit or "\n" in unit:
+            raise InputError(f"{path}: the unit {unit!r} must be one word")
     with atomic_path(path) as temporary:
         lines = (f"{unit} {number}\n" for number, unit in enumerate(units))
         temporary.write_text("".join(lines), encoding="utf-8", newline="\n")

@@ -51,7 +51,7 @@ def extend_tokenizer(
         if known is not None:
             raise InputError(f"the symbol {known} is a piece of the BPE model already")
         state["bpe_model"] = extend_bpe(state["bpe_model"], [], symbols)
-        state["units"] += _new_units(symbols)
+        state["units"] += _new_units(set(symbols) - set(state["units"]))
     unknown = {symbol for text in texts for symbol in Tokenizer.from_state(state).unknown(text)}
     if state["bpe_model"] is not None:
         # Pieces that the old units lack, as in models of WeNet, become units. A run of characters

@@ -60,7 +60,7 @@ def test_experiments_run_in_order_with_their_arguments(recipe, capsys):
 def test_called_again_only_what_failed_runs(recipe, capsys):
     (recipe / "fail").write_text(f"{STUDENT} {TEACHER}")
     log = "failed, log is in exp/compare/{}_seed1/log/run.log"
-    needs = "was not run, because exp/compare/dense_seed1/averaged.pt does not exist"
+    needs = "was not run, because dense_seed1 failed"
     assert run() == {TEACHER: log.format("dense"), STUDENT: needs}
     assert "no luck" in Path("exp/compare/dense_seed1/log/run.log").read_text()
     assert "== dense_seed1 failed after 0 s" in capsys.readouterr().out

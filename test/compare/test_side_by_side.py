@@ -113,8 +113,18 @@ def test_a_student_without_its_teacher_is_not_run_and_all_others_are(experiments
     assert experiments.started == ["dense_seed2", "moe_seed1", "moe_seed2"]
     assert experiments.failures == {
         TEACHER: "failed",
-        STUDENT: "was not run, because exp/dense_seed1/averaged.pt does not exist",
+        STUDENT: "was not run, because dense_seed1 failed",
     }
+
+
+def test_a_student_does_not_learn_from_an_earlier_run_of_its_teacher(experiments):
+    experiments.end(*NAMES)
+    experiments.run(1)
+    call, experiments.started = experiments.call, []
+    experiments.call = lambda run: "failed" if run.name == TEACHER else call(run)
+    experiments.run(1, skip_done=False)
+    assert STUDENT not in experiments.started
+    assert experiments.failures[STUDENT] == "was not run, because dense_seed1 failed"
 
 
 @pytest.mark.parametrize("skip_done", [True, False])

@@ -11,6 +11,7 @@ from moeasr.errors import InputError
 from moeasr.models.build import build_model
 from moeasr.models.heads.group_head import GroupConfig
 from moeasr.models.teacher_forced import Inputs
+from moeasr.moe.layer import DrawnExperts
 
 INPUTS = Inputs(*BATCH)
 DENSE_DECODER = system_config("dense").decoder
@@ -170,6 +171,13 @@ def test_sigmoids_that_are_weights_keep_two_experts():
     pruning = drop_rarely_used(model, measure_bank_usage(model, [INPUTS]), 0.9)
     assert all(len(ids) == 2 for ids in pruning.kept.values())
     pruned(model, pruning)
+
+
+def test_layers_whose_frames_may_use_all_experts_lose_none():
+    drawn = moe(experts_per_frame=DrawnExperts(train=(2, 4), decode=1))
+    model = skew(vary(make_system("dense", encoder=encoder(drawn))).eval(), num_unused=3)
+    with pytest.raises(InputError, match="the layers have no more experts than a frame may use"):
+        drop_rarely_used(model, measure_bank_usage(model, [INPUTS]), 0.5)
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_parts_without_counterpart_are_named(model_dir, key, value):
         (
             "tokenizer_conf.special_tokens",
             {"<sos>": 1, "<eos>": 2},
-            "the same id, but they are 1 and 2",
+            "the same whole number, but they are 1 and 2",
         ),
         (
             "tokenizer_conf.special_tokens",

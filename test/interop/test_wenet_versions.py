@@ -203,6 +203,9 @@ def test_spaces_and_windows_line_ends_are_no_part_of_a_symbol(tmp_path):
     (tmp_path / "m" / "symbols.txt").write_bytes(b"<noise> \r\n[LAUGHTER]\t\n")
     tokenizer = read_wenet(tmp_path / "m").tokenizer
     assert tokenizer.config.non_lang_syms == ("<noise>", "[LAUGHTER]")
+    for content, symbols in ((b"<noise>\n\n \n", ("<noise>",)), (b"", ())):
+        (tmp_path / "m" / "symbols.txt").write_bytes(content)
+        assert read_wenet(tmp_path / "m").tokenizer.config.non_lang_syms == symbols
 
 
 def test_the_units_are_those_of_the_file_that_is_named(tmp_path):

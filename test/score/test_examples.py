@@ -55,6 +55,12 @@ def test_chinese_characters_take_two_columns():
     assert alignment_lines(steps) == ["ref  你  好 吗", "hyp  *** 号 吗", "     D   S"]
 
 
+def test_combining_marks_take_no_column():
+    steps = [Step("S", "e\u0301", "\u0e01\u0e49"), Step("C", "a", "a")]
+    assert alignment_lines(steps)[2] == "     S"
+    assert alignment_lines(steps)[0] == "ref  e\u0301 a"
+
+
 def with_errors(num_wrong, num_words=10):
     """An alignment of ten words, of which the first ones are substituted."""
     right = num_words - num_wrong

@@ -120,7 +120,7 @@ def test_stale_results_are_last_and_never_the_best_mode(
 @pytest.mark.parametrize(
     ("scored", "reason"),
     [
-        ({"num_absent": 2, "num_utts": 128}, "utterances without hypothesis were not scored"),
+        ({"num_unscored": 2, "num_utts": 128}, "utterances without hypothesis were not scored"),
         ({"num_utts": 12, "num_words": 70}, "of 130 decoded utterances, 12 were scored; score"),
     ],
 )

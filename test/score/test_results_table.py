@@ -27,7 +27,7 @@ def test_a_record_joins_decode_json_and_score_json(tmp_path: Path) -> None:
         "dels": 13,
         "subs": 20,
         "score_command": "python -m moeasr.bin.score --data-dir data/test",
-        "num_absent": 0,
+        "num_unscored": 0,
         "num_decoded": 130,
         "stale": None,
         "dir": "decode_test/ctc_greedy_search",

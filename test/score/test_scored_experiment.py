@@ -149,7 +149,7 @@ def test_experiments_are_sorted_by_name_and_then_by_seed(tmp_path: Path) -> None
     with pytest.raises(InputError, match="contains no <system>_seed<seed>"):
         find_experiments(tmp_path)
     names = ["dense_seed2", "dense_seed10", "moe_seed1"]
-    for name in [*names, "other"]:
+    for name in [*names, "other", "dense_seed1_old"]:
         (tmp_path / name).mkdir()
         (tmp_path / name / "results.json").touch()
     (tmp_path / "unfinished_seed1").mkdir()

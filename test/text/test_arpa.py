@@ -84,6 +84,11 @@ def test_a_gzipped_file_is_the_same(tmp_path):
         ("-0.5 ONE -0.2", "-0.5 ONE -0.2 3", r"x\.lm:13: a 1-gram must be a logarithm"),
         ("-0.5 ONE -0.2", "-0.5 ONE x", r"x\.lm:13: the logarithms in '-0.5 ONE x'"),
         ("-0.5 ONE", "0.5 ONE", r"x\.lm:13: log10 of a probability must be 0 or less, but is 0.5"),
+        (
+            "-0.5 ONE -0.2",
+            "-0.5 ONE nan",
+            r"x\.lm:13: the back-off weight must be finite, but is nan",
+        ),
         ("-0.5 ONE", "nan ONE", r"x\.lm:13: log10 of a probability"),
         ("-0.7 caf\u00e9", "-0.7 ONE", r"x\.lm:14: this 1-gram appears twice"),
         ("<s> ONE </s>", "<s> TWO </s>", r"x\.lm:23: word 'TWO' is not among the 1-grams"),

@@ -37,7 +37,9 @@ def test_symbol_file(tmp_path: Path) -> None:
         ("<noise>\n<noise>\n", "syms, line 2"),
         ("<blank>\n", "reserved"),
         ("<sos/eos>\n", "reserved"),
+        ("<two\u00a0words>\n", "the symbol '<two\u00a0words>' contains a space"),
+        ("<\u00e9>\n<e\u0301>\n", "the symbol '<e\u0301>' appears twice, in two forms of Unicode"),
     ]:
-        path.write_text(content)
+        path.write_text(content, encoding="utf-8")
         with pytest.raises(InputError, match=message):
             read_non_lang_syms(path)

@@ -26,6 +26,13 @@ def test_reserved_symbols_are_refused(reserved: str) -> None:
         build_units(["a", reserved])
 
 
+@pytest.mark.parametrize("unit", ["", "a b", "a\n"])
+def test_a_unit_that_could_not_be_read_is_not_written(tmp_path: Path, unit: str) -> None:
+    with pytest.raises(InputError, match="units.txt: the unit '.*' must be one word"):
+        write_units(tmp_path / "units.txt", [*build_units([]), unit])
+    assert not (tmp_path / "units.txt").exists()
+
+
 SPECIAL = "<blank> 0\n<unk> 1\n<sos/eos> 2\n"
 
 

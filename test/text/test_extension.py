@@ -73,6 +73,15 @@ def test_a_symbol_that_is_a_piece_already_is_refused():
         extend_tokenizer(old, NEW_TEXTS, ["b"])
 
 
+def test_a_symbol_that_is_a_unit_already_keeps_its_id():
+    """Units of WeNet may have one that is neither a piece nor a listed symbol."""
+    old = build_tokenizer(OLD_TEXTS, "bpe", 14)
+    state = old.state() | {"type": "cjk_bpe", "units": [*old.units, "<n>"]}
+    extended = extend_tokenizer(Tokenizer.from_state(state), OLD_TEXTS, ["<n>"])
+    assert extended.units.count("<n>") == 1
+    assert extended.encode("<n>")[-1] == len(old.units)
+
+
 def test_units_are_read_from_a_dictionary_or_a_checkpoint(tmp_path):
     checkpoint.save(tmp_path / "a.pt", content_of(DENSE))
     TOKENIZER.save(tmp_path / "lang")

@@ -83,7 +83,9 @@ def read_unit_settings(top: Section, dataset: Section) -> UnitSettings:
         kind, by_space = None, any(older)
     if by_space and kind != "bpe":
         kind = "word"
-    special = conf.value("special_tokens", None)
+    special = conf.value("special_tokens", None) or {}
+    if not isinstance(special, dict):
+        raise InputError(f"{top.source}: '{conf.name('special_tokens')}' must map symbols to ids")
     names = {
         key: conf.value(key, None)
         for key in ("symbol_table_path", "bpe_path", "non_lang_syms_path")
@@ -96,12 +98,11 @@ def read_unit_settings(top: Section, dataset: Section) -> UnitSettings:
     vocab_size = top.number("output_dim", None, 4)
     if top.value("vocab_size", vocab_size) != vocab_size:
         raise InputError(f"{top.source}: 'output_dim' and 'vocab_size' differ")
-    special = special if isinstance(special, dict) else {}
     sos, eos = (special.get(name, vocab_size - 1) for name in ("<sos>", "<eos>"))
-    if sos != eos:
+    if type(sos) is not int or sos != eos:
         raise InputError(
-            f"{top.source}: 'tokenizer_conf.special_tokens' must give <sos> and <eos> the same id, "
-            f"but they are {sos} and {eos}"
+            f"{top.source}: 'tokenizer_conf.special_tokens' must give <sos> and <eos> the same "
+            f"whole number, but they are {sos!r} and {eos!r}"
         )
     table, bpe_model, non_lang_syms = (
         None if name is None else Path(str(name)).name for name in names.values()

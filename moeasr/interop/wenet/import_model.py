@@ -92,7 +92,9 @@ def _load_state(path: Path) -> dict[str, Tensor]:
             f"{path} cannot be read as WeNet weights: it is truncated, was not written by "
             "torch.save, or contains more than tensors"
         ) from error
-    if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in state.items()
+    ):
         raise InputError(f"{path} is not a WeNet state_dict, which must map names to tensors")
     return state
 

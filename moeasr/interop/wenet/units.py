@@ -18,7 +18,7 @@ from moeasr.plurals import counted
 from moeasr.text.bpe import BpeSplitter
 from moeasr.text.cjk_bpe import HAN
 from moeasr.text.dictionary import BLANK, SOS_EOS, SPECIAL_UNITS, UNK
-from moeasr.text.normalize import SPACE_UNIT
+from moeasr.text.normalize import SPACE_UNIT, normalize
 from moeasr.text.tokenizer import Tokenizer, TokenizerConfig
 from moeasr.text_lines import read_lines
 
@@ -84,8 +84,10 @@ def read_units(model_dir: Path, settings: UnitSettings, bpe_model: Path | None =
             )
     non_lang_syms = []
     if settings.non_lang_syms is not None:
-        lines = read_lines(_existing(model_dir / settings.non_lang_syms))
-        non_lang_syms = [line.strip(SPACES + "\r") for _, line in lines]
+        path_of_symbols = _existing(model_dir / settings.non_lang_syms)
+        lines = read_lines(path_of_symbols) if path_of_symbols.stat().st_size else ()
+        symbols_in_file = [line.strip(SPACES + "\r") for _, line in lines]
+        non_lang_syms = [normalize(symbol) for symbol in symbols_in_file if symbol]
     kind = _kind(units[3:], settings, bpe_model is not None, path)
     model = None
     if kind == "bpe":

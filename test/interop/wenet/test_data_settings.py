@@ -78,7 +78,17 @@ def test_filter_banks_of_both_places():
         (
             read_unit_settings,
             {"output_dim": 9, "tokenizer_conf": {"special_tokens": {"<sos>": 1, "<eos>": 2}}},
-            "must give <sos> and <eos> the same id, but they are 1 and 2",
+            "must give <sos> and <eos> the same whole number, but they are 1 and 2",
+        ),
+        (
+            read_unit_settings,
+            {"output_dim": 9, "tokenizer_conf": {"special_tokens": {"<sos>": "8", "<eos>": "8"}}},
+            "the same whole number, but they are '8' and '8'",
+        ),
+        (
+            read_unit_settings,
+            {"output_dim": 9, "tokenizer_conf": {"special_tokens": ["<sos>"]}},
+            "'tokenizer_conf.special_tokens' must map symbols to ids",
         ),
         (read_fbank, {"input_dim": 40}, "'input_dim' is 40, but the filter banks have 23"),
     ],
