@@ -59,8 +59,9 @@ class Search(NamedTuple):
     """Function that starts the search on a stream. None if the search needs the complete utterance;
     the partial results of a stream then come from CTC prefix beam search."""
     second_pass: Callable[[NBest, SearchInput, DecodeConfig], NBest] | None = None
-    """Function that rescores the n-best lists of CTC prefix beam search for a complete utterance.
-    None if the search runs on the utterance itself."""
+    """Function that completes the n-best lists of CTC prefix beam search for a complete utterance:
+    it rescores the hypotheses, or adds the times of tokens. None if the search runs on the
+    utterance itself."""
 
 
 def find_search(mode: str) -> Search:
@@ -134,7 +135,11 @@ def _greedy(inputs: SearchInput, config: DecodeConfig) -> NBest:
 
 
 def _prefix_beam(inputs: SearchInput, config: DecodeConfig) -> NBest:
-    nbest = _first_pass(inputs, config)
+    return _align(_first_pass(inputs, config), inputs, config)
+
+
+def _align(nbest: NBest, inputs: SearchInput, config: DecodeConfig) -> NBest:
+    """Add the times of tokens, which the search does not find."""
     return align_best(nbest, inputs.log_probs, inputs.enc_lens)
 
 
@@ -218,7 +223,7 @@ ATTENTION = frozenset({"attention"})
 SEARCHES: dict[str, Search] = {
     "ctc_greedy_search": Search(_greedy, CTC, frozenset(), live=_live_greedy),
     "ctc_prefix_beam_search": Search(
-        _prefix_beam, CTC, frozenset({"beam_size", "fusion"}), live=live_prefix_beam
+        _prefix_beam, CTC, frozenset({"beam_size", "fusion"}), second_pass=_align
     ),
     "attention": Search(
         _attention, ATTENTION, frozenset({"beam_size", "length_penalty", "fusion"})

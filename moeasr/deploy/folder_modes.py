@@ -26,6 +26,8 @@ class FolderMode(NamedTuple):
     number of undecided units, and boosted phrases."""
     settings: frozenset[str]
     """Fields of the config that the mode reads, apart from those of the encoder."""
+    has_times: bool = False
+    """True if the first pass gives the times of tokens."""
     rescores: bool = False
     """True if attention decoders rescore the hypotheses of the first pass."""
 
@@ -53,7 +55,7 @@ def _prefix(
 
 
 MODES: dict[str, FolderMode] = {
-    "ctc_greedy_search": FolderMode(_greedy, frozenset()),
+    "ctc_greedy_search": FolderMode(_greedy, frozenset(), has_times=True),
     "ctc_prefix_beam_search": FolderMode(_prefix, frozenset({"beam_size", "fusion"})),
     "attention_rescoring": FolderMode(
         _prefix, frozenset({"beam_size", "fusion", "ctc_weight", "reverse_weight"}), rescores=True

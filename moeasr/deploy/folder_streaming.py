@@ -9,7 +9,7 @@ from moeasr.decode.hypothesis import Hypothesis
 from moeasr.decode.live.config import EndpointConfig
 from moeasr.decode.live.first_pass import FirstPass
 from moeasr.decode.live.recognition_stream import EncodedChunk
-from moeasr.deploy.folder_modes import MODES, live_search, rescore
+from moeasr.deploy.folder_modes import MODES, align_first, live_search, rescore
 from moeasr.deploy.folder_recognizer import FolderRecognizer, join_encoded
 from moeasr.deploy.native_fbank import NativeFbank
 from moeasr.deploy.networks import Encoded
@@ -39,12 +39,12 @@ class FolderStreaming:
         phrases: PhraseScorer | None = None,
     ) -> None:
         self.endpoint = endpoint
-        self.needs_frames = MODES[mode].rescores
+        self.needs_frames = not MODES[mode].has_times
         self._recognizer = recognizer
         self._mode = mode
         self._config = config
         self._phrases = phrases
-        self._decoder = recognizer.decoder if self.needs_frames else None
+        self._decoder = recognizer.decoder if MODES[mode].rescores else None
 
     @property
     def frame_sec(self) -> float:
@@ -64,10 +64,10 @@ class FolderStreaming:
         self, nbest: list[Hypothesis], chunks: Sequence[EncodedChunk]
     ) -> list[Hypothesis]:
         """Return the final hypotheses of an utterance, given those of the first pass."""
+        encoded = join_encoded([Encoded(chunk.enc[0], chunk.log_probs[0]) for chunk in chunks])
         if self._decoder is None:
-            return nbest
-        parts = [Encoded(chunk.enc[0], chunk.log_probs[0]) for chunk in chunks]
-        return rescore(nbest, join_encoded(parts), self._config, self._decoder)
+            return align_first(nbest, encoded)
+        return rescore(nbest, encoded, self._config, self._decoder)
 
     def text(self, units: Sequence[int]) -> str:
         """Return the text of some units."""

@@ -33,9 +33,10 @@ def test_results_are_those_of_the_command(asr, exp_dir, sound, tmp_path, capsys,
     assert any(not r.is_final for r in results)
 
 
-def test_a_final_result_has_words_and_hypotheses_in_the_time_of_the_stream(asr, sound):
+@pytest.mark.parametrize("mode", [None, "ctc_greedy_search", "ctc_prefix_beam_search"])
+def test_a_final_result_has_words_and_hypotheses_in_the_time_of_the_stream(asr, sound, mode):
     rules = {"rule3_min_utterance_length": 0.5}
-    stream = asr.stream(sample_rate=16000, chunk_size=4, **rules)
+    stream = asr.stream(sample_rate=16000, chunk_size=4, mode=mode, **rules)
     results = results_of(stream, sound(16000, 1.5), packet=999)
     finals = [result for result in results if result.is_final]
     assert len(finals) > 1 and finals[1].start > 0
@@ -55,6 +56,18 @@ def test_a_final_result_is_what_the_same_chunks_give_offline(asr, sound, rate_hz
     samples = sound(rate_hz, 1.0)
     final = results_of(asr.stream(sample_rate=rate_hz, chunk_size=4), samples, 700)[-1]
     assert final.text == asr.transcribe(samples, sample_rate=rate_hz, chunk_size=4).text != ""
+
+
+def test_the_times_of_words_are_those_of_the_same_chunks_offline(asr, sound):
+    samples, task = sound(16000, 1.0), {"sample_rate": 16000, "chunk_size": 4}
+    for mode in ("ctc_greedy_search", "ctc_prefix_beam_search"):
+        final = results_of(asr.stream(**task, mode=mode), samples, 700)[-1]
+        offline = asr.transcribe(samples, **task, mode=mode)
+        times = [
+            [(word.text, round(word.start, 6), round(word.end, 6)) for word in result.words]
+            for result in (final, offline)
+        ]
+        assert times[0] == times[1] != []
 
 
 def test_types_and_packets_do_not_matter(asr, sound):
