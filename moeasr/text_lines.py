@@ -31,10 +31,13 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     """Yield the number, counted from 1, and the text of each line of a file, without newlines.
 
     Raises:
-        InputError: The file is missing or empty, or a line is not valid (see `decode_line`).
+        InputError: The file is missing, empty or a directory, or a line is not valid (see
+            `decode_line`).
     """
     path = Path(path)
-    if not path.is_file():
+    if path.is_dir():
+        raise InputError(f"{path} is a directory, but must be a file")
+    if not path.exists():  # it may also be a pipe of the shell, such as /dev/fd/63
         raise InputError(f"file {path} does not exist")
     with open(path, "rb") as lines:
         number = 0

@@ -1,5 +1,7 @@
 """Lines of text files: contents, and the file and line of each fault."""
 
+import os
+
 import pytest
 
 from moeasr.errors import InputError
@@ -28,3 +30,13 @@ def test_a_fault_is_named_by_file_and_line(tmp_path, content, fault):
     with pytest.raises(InputError) as error:
         list(read_lines(path))
     assert str(error.value) == fault.format(path)
+
+
+def test_a_directory_is_no_file_and_a_pipe_of_the_shell_is_one(tmp_path):
+    with pytest.raises(InputError, match="^.* is a directory, but must be a file$"):
+        list(read_lines(tmp_path))
+    reading, writing = os.pipe()
+    os.write(writing, b"a\nb\n")
+    os.close(writing)
+    assert list(read_lines(f"/dev/fd/{reading}")) == [(1, "a"), (2, "b")]
+    os.close(reading)

@@ -18,7 +18,11 @@ from moeasr.text.scripts import is_unspaced
 
 @dataclass(frozen=True, kw_only=True)
 class JoinConfig(AugmentationConfig):
-    """A random utterance of the set after the utterance, also of stored features."""
+    """A random utterance of the set after the utterance, also of stored features.
+
+    The space between the transcripts is a further unit. Two utterances that barely have enough
+    frames for CTC may therefore have too few together; their batch is then left out of the epoch.
+    """
 
     type: Literal["join"] = "join"
     max_sec: float = 15.0

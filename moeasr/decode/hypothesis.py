@@ -113,7 +113,10 @@ def _entries(lines: Iterable[str], path: str | Path) -> Iterable[tuple[str, list
     for number, line in enumerate(lines, start=1):
         try:
             record = json.loads(line)
-            yield record["utt_id"], record["nbest"]
+            utt_id, nbest = record["utt_id"], record["nbest"]
+            if not isinstance(utt_id, str) or not isinstance(nbest, list):
+                raise ValueError
+            yield utt_id, nbest
         except (ValueError, KeyError, TypeError, RecursionError):
             raise InputError(
                 f"{path}:{number}: must be a JSON object with `utt_id` and `nbest`"

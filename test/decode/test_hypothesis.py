@@ -53,7 +53,17 @@ def test_confidence_comes_from_the_decoder_or_else_from_ctc():
     assert Hypothesis(tokens=(), score=-9.0, ctc_score=-1.0).confidence == math.exp(-1.0)
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '{"utt_id": "a"}', "3"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "[]",
+        '{"utt_id": "a"}',
+        "3",
+        '{"utt_id": [], "nbest": []}',
+        '{"utt_id": "b", "nbest": 3}',
+    ],
+)
 def test_a_bad_line_is_named(tmp_path, line):
     path = tmp_path / "nbest.jsonl"
     path.write_text('{"utt_id": "a", "nbest": []}\n' + line + "\n")

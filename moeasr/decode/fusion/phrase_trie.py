@@ -133,7 +133,8 @@ class PhraseTrie:
                 node.children[letter] = len(self.nodes)
                 self.nodes.append(_Node(depth, letter))
             place = node.children[letter]
-        self.nodes[place].complete += score
+        # two spellings, such as with and without a space in Chinese, may be one phrase
+        self.nodes[place].complete = max(self.nodes[place].complete, score)
         self.nodes[place].ends_phrase = True
 
     def _link(self) -> None:

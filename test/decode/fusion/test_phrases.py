@@ -173,6 +173,13 @@ def test_phrases_in_text_without_spaces():
         assert step_by_step(graph, tokenizer.encode(text))[1] == pytest.approx(expected), phrase
 
 
+def test_two_spellings_of_a_phrase_are_one_phrase_with_the_larger_boost():
+    tokenizer = build_tokenizer(["手 机a"], "char")
+    for first, second in [("手机", "手 机"), ("a手", "a 手")]:
+        graph = ContextGraph([Phrase(first, 1.0), Phrase(second, 2.0)], tokenizer)
+        assert step_by_step(graph, tokenizer.encode(first))[1] == pytest.approx(4.0)
+
+
 def test_an_incomplete_phrase_is_boosted_until_it_no_longer_matches():
     tokenizer = build_tokenizer(["A NEW YORK CITY OLD"], "char")
     graph = ContextGraph([Phrase("NEW YORK", 2.0)], tokenizer)
