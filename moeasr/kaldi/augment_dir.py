@@ -93,7 +93,7 @@ def augment_data_dir(
     """
     require_source(source, target)
     require_outside(source, target)
-    target = target.resolve()  # perhaps behind a link
+    name_given, target = target, target.resolve()  # perhaps behind a link
     for name in ("wav.scp", "text"):
         if not (source / name).is_file():
             raise InputError(f"no such file {source / name}")
@@ -135,7 +135,7 @@ def augment_data_dir(
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     made = counted(len(augmented), "augmented utterance")
-    detail(say, f"wrote {made} of {source} to {target}")
+    detail(say, f"wrote {made} of {source} to {name_given}")
 
 
 def _measure(utterances: Utterances) -> Iterator[AudioLength]:
