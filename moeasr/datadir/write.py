@@ -15,6 +15,7 @@ from moeasr.fields import is_one_field
 from moeasr.plurals import counted
 
 TABLES = ("utt2spk", "wav.scp", "text", "feats.scp")
+"""Tables of which a data directory has at least one; a directory without them is not replaced."""
 
 
 def write_sets(sets: Mapping[str, Iterable[Utterance]], data_dir: Path) -> None:
