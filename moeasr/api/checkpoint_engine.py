@@ -57,7 +57,7 @@ def open_recognizer(
     recognizer = Recognizer.from_checkpoint(checkpoint.find_file(path), device)
     if experts_per_frame is not None:
         recognizer.use_experts(experts_per_frame)
-    if device == "cpu" or quantize:
+    if recognizer.device.type == "cpu" or quantize:
         recognizer.optimize(quantize or "fp32")
     return recognizer
 

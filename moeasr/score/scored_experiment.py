@@ -154,6 +154,8 @@ def read_training_time(exp_dir: Path) -> float | None:
     seconds = content.get("training_sec") if isinstance(content, dict) else None
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise InputError(f"{path} must hold a number under 'training_sec'")
+    if not 0 <= seconds < float("inf"):
+        raise InputError(f"{path}: 'training_sec' must be 0 or more, but is {seconds:g}")
     return float(seconds)
 
 

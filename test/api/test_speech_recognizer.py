@@ -138,6 +138,7 @@ def test_the_model_says_what_it_is(asr, exp_dir):
     assert (asr.sample_rate, asr.languages) == (16000, ())
     assert repr(asr) == "<SpeechRecognizer tiny, 0.2 M parameters, cpu, fp32>"
     assert repr(moeasr.load(exp_dir, quantize="int8")).endswith("cpu, int8>")
+    assert repr(moeasr.load(exp_dir, device=torch.device("cpu"))) == repr(asr)
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,16 @@ def test_a_cost_with_uncounted_modules_is_ignored(exp_dir: Path) -> None:
         ("cost.json", '{"macs_per_audio_sec": "many"}', "cost.json must hold a whole number"),
         ("training_time.json", "[]", "training_time.json must hold a number"),
         ("training_time.json", '{"training_sec": true}', "training_time.json must hold a number"),
+        (
+            "training_time.json",
+            '{"training_sec": NaN}',
+            "'training_sec' must be 0 or more, but is n",
+        ),
+        (
+            "training_time.json",
+            '{"training_sec": -4}',
+            "'training_sec' must be 0 or more, but is -4",
+        ),
         ("cost.json", "[]", "cost.json must hold a whole number"),
     ],
 )
