@@ -27,6 +27,14 @@ def decode_line(raw: bytes, path: str | Path, number: int) -> str:
         raise InputError(f"{where}: not valid UTF-8 (byte {error.start + 1} of the line)") from None
 
 
+def is_open_to_readers(path: Path) -> bool:
+    """Return whether a path is a file, or a pipe of the shell: `<(...)` gives `/dev/fd/63`.
+
+    A named pipe is neither: its reader could wait for ever.
+    """
+    return path.is_file() or (path.parent == Path("/dev/fd") and path.is_fifo())
+
+
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     """Yield the number, counted from 1, and the text of each line of a file, without newlines.
 
@@ -37,7 +45,7 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path} is a directory, but must be a file")
-    if not path.exists():  # it may also be a pipe of the shell, such as /dev/fd/63
+    if not is_open_to_readers(path):
         raise InputError(f"file {path} does not exist")
     with open(path, "rb") as lines:
         number = 0

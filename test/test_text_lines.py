@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from moeasr.datadir import raw_tables
 from moeasr.errors import InputError
 from moeasr.text_lines import read_lines
 
@@ -40,3 +41,11 @@ def test_a_directory_is_no_file_and_a_pipe_of_the_shell_is_one(tmp_path):
     os.close(writing)
     assert list(read_lines(f"/dev/fd/{reading}")) == [(1, "a"), (2, "b")]
     os.close(reading)
+
+
+def test_a_named_pipe_whose_reader_could_wait_for_ever_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="pipe does not exist"):
+        list(read_lines(tmp_path / "pipe"))
+    with pytest.raises(InputError, match="no such file .*pipe"):
+        raw_tables.read_lines(tmp_path / "pipe")

@@ -11,6 +11,7 @@ from pathlib import Path
 from moeasr.atomic import atomic_path
 from moeasr.errors import InputError
 from moeasr.plurals import counted
+from moeasr.text_lines import is_open_to_readers
 
 Lines = list[bytes]  # without newlines
 
@@ -85,7 +86,7 @@ def read_lines(path: str | Path) -> Lines:
         InputError: The file does not exist.
     """
     path = Path(path)
-    if not path.exists() or path.is_dir():  # a pipe of the shell, such as /dev/fd/63, is no file
+    if not is_open_to_readers(path):
         raise InputError(f"no such file {path}")
     lines = path.read_bytes().split(b"\n")
     if not lines[-1]:

@@ -84,10 +84,10 @@ def read_units(model_dir: Path, settings: UnitSettings, bpe_model: Path | None =
             )
     non_lang_syms = []
     if settings.non_lang_syms is not None:
-        path_of_symbols = _existing(model_dir / settings.non_lang_syms)
-        lines = read_lines(path_of_symbols) if path_of_symbols.stat().st_size else ()
-        symbols_in_file = [line.strip(SPACES + "\r") for _, line in lines]
-        non_lang_syms = [normalize(symbol) for symbol in symbols_in_file if symbol]
+        source = _existing(model_dir / settings.non_lang_syms)
+        lines = read_lines(source) if source.stat().st_size else ()
+        stripped = (line.strip(SPACES + "\r") for _, line in lines)
+        non_lang_syms = [normalize(symbol) for symbol in stripped if symbol]
     kind = _kind(units[3:], settings, bpe_model is not None, path)
     model = None
     if kind == "bpe":
