@@ -99,8 +99,8 @@ def main(argv: list[str] | None = None) -> None:
 def _run_list(args: argparse.Namespace, choice: "TableChoice") -> None:
     """Run the experiments of a list, and compare them."""
     from moeasr.compare.outcome import conclude
-    from moeasr.compare.process_groups import Interrupted
     from moeasr.compare.series import plan_series, run_series
+    from moeasr.jobs.endings import Interrupted
 
     options = SeriesOptions(args.list[0], *(getattr(args, name) for name in LIST_OPTIONS))
     series = plan_series(options, choice)

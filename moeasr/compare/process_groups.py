@@ -5,21 +5,17 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 
 from moeasr.compare.recipe_run import typed
 from moeasr.jobs.call_form import begin_log, end_log
+from moeasr.jobs.endings import any_runs
 
 GRACE_SEC = 90.0
 """The time for programs to end after SIGTERM. The `run.pl` of a recipe must not be killed while it
 waits for its own jobs to end, which takes up to 30 seconds."""
-
-
-class Interrupted(Exception):
-    """A signal asked this program to end."""
 
 
 class ProcessGroups:
@@ -58,9 +54,7 @@ class ProcessGroups:
                 with suppress(ProcessLookupError, PermissionError):  # the group has just ended
                     os.killpg(process.pid, last_resort)
             deadline = time.monotonic() + self._grace_sec
-            while any(_group_runs(process.pid) for process in running):
-                if time.monotonic() > deadline:
-                    break
+            while any_runs({process.pid for process in running}) and time.monotonic() < deadline:
                 time.sleep(0.05)
 
     def _wait(self, command: Sequence[str], out: int) -> int:
@@ -79,41 +73,3 @@ class ProcessGroups:
         with self._lock:
             self._running.discard(process)
         return code
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Raise `Interrupted` in the block on SIGINT, SIGTERM and SIGHUP.
-
-    Further signals are ignored once the first one has come. A signal that is ignored from the start
-    (SIGHUP under `nohup`) remains ignored.
-    """
-    signals = [
-        number
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) != signal.SIG_IGN
-    ]
-
-    def interrupt(signum: int, frame: FrameType | None) -> None:
-        for number in signals:
-            signal.signal(number, signal.SIG_IGN)
-        raise Interrupted(signum)
-
-    before = {number: signal.signal(number, interrupt) for number in signals}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _group_runs(group: int) -> bool:
-    """Return whether any process of a group has not ended yet."""
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, member_of = path.read_text().rpartition(")")[2].split()[:3]
-        except (OSError, ValueError):  # the process has just ended
-            continue
-        if int(member_of) == group and state != "Z":
-            return True
-    return False

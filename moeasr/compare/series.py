@@ -14,12 +14,13 @@ from moeasr.compare.option_texts import (
     whole_number,
     words_for_run_sh,
 )
-from moeasr.compare.process_groups import ProcessGroups, interruptible
+from moeasr.compare.process_groups import ProcessGroups
 from moeasr.compare.recipe_run import SCORING, TRAINING, RecipeRun
 from moeasr.compare.side_by_side import run_side_by_side
 from moeasr.compare.system_list import plan_experiments, read_systems
 from moeasr.errors import InputError
 from moeasr.job_log import hold_log
+from moeasr.jobs.endings import interruptible
 from moeasr.score.comparison_files import TableChoice
 
 

@@ -11,18 +11,13 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn, Protocol
 
 from moeasr.jobs.call_form import JobCall, begin_log, end_log
+from moeasr.jobs.endings import Interrupted, any_runs, interruptible
 
 GPU_LIST_SEC = 30.0  # a broken driver may never answer
 GRACE_SEC = 30.0  # from SIGTERM to SIGKILL of the jobs, so that a training can save its state
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class Stopped(Exception):
-    """The arrival of a signal that asks the job runner to end."""
 
 
 class Place(Protocol):
@@ -92,27 +87,28 @@ class Runner:
 
         SIGINT, SIGTERM and SIGHUP end the jobs first.
         """
-        for signum in SIGNALS:
-            signal.signal(signum, _raise_stopped)
         pool = ThreadPoolExecutor(max_parallel)
-        try:
-            futures = [pool.submit(self.run, number) for number in self._call.numbers]
-            wait(futures, return_when=FIRST_EXCEPTION)
-            num_failed = sum(not future.result() for future in futures if future.done())
-            self._call.report(num_failed)
-        except Stopped as stopped:
-            for signum in SIGNALS:
-                signal.signal(signum, signal.SIG_IGN)
-            pool.shutdown(wait=False, cancel_futures=True)
-            self.stop()
-            sys.exit(128 + stopped.args[0])
-        except (OSError, RuntimeError) as error:  # the log cannot be written; too many processes
-            pool.shutdown(wait=False, cancel_futures=True)
-            self.stop()
-            program = self._place.command("")[0]
-            if getattr(error, "filename", None) in (None, program):
-                self._call.die(f"cannot start a job: {error}; --max-jobs-run limits parallel jobs")
-            self._call.die(f"the log file {error.filename} cannot be written: {error.strerror}")
+        with interruptible():
+            try:
+                futures = [pool.submit(self.run, number) for number in self._call.numbers]
+                wait(futures, return_when=FIRST_EXCEPTION)
+                num_failed = sum(not future.result() for future in futures if future.done())
+                self._call.report(num_failed)
+            except Interrupted as interrupted:
+                pool.shutdown(wait=False, cancel_futures=True)
+                self.stop()
+                sys.exit(128 + interrupted.args[0])
+            except (OSError, RuntimeError) as error:  # no log can be written; too many processes
+                pool.shutdown(wait=False, cancel_futures=True)
+                self.stop()
+                self._die(error)
+
+    def _die(self, error: OSError | RuntimeError) -> NoReturn:
+        """Exit because a job or its log cannot be started."""
+        program = self._place.command("")[0]
+        if getattr(error, "filename", None) in (None, program):
+            self._call.die(f"cannot start a job: {error}; --max-jobs-run limits parallel jobs")
+        self._call.die(f"the log file {error.filename} cannot be written: {error.strerror}")
 
     def run(self, number: int) -> bool:
         """Run a job and return whether its exit status is 0."""
@@ -172,7 +168,7 @@ class Runner:
     def _wait_for(self, processes: "list[subprocess.Popen[bytes]]") -> None:
         """Wait until all processes of the jobs have ended, but not for ever."""
         deadline = time.monotonic() + GRACE_SEC
-        while any(_group_runs(job.pid) for job in processes) and time.monotonic() < deadline:
+        while any_runs({job.pid for job in processes}) and time.monotonic() < deadline:
             time.sleep(0.05)
 
 
@@ -231,21 +227,5 @@ def _naming(log: Path) -> Iterator[None]:
         raise
 
 
-def _group_runs(group: int) -> bool:
-    """Return whether a process of a group runs; the shell of a job ends before its processes."""
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, member_of = path.read_text().rpartition(")")[2].split()[:3]
-        except OSError:  # the process has just ended
-            continue
-        if int(member_of) == group and state != "Z":
-            return True
-    return False
-
-
 def _kill(process: "subprocess.Popen[bytes]") -> None:
     os.killpg(process.pid, signal.SIGKILL)
-
-
-def _raise_stopped(signum: int, _frame: FrameType | None) -> NoReturn:
-    raise Stopped(signum)

@@ -13,14 +13,14 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 from moeasr.errors import InputError
 from moeasr.jobs.call_form import JobCall
-from moeasr.jobs.local_jobs import SIGNALS, Stopped
+from moeasr.jobs.endings import SIGNALS, Interrupted, interruptible
 from moeasr.jobs.queue_config import QueueConfig, parse_config
 from moeasr.jobs.queues import SINGLE, Queue
 
@@ -137,14 +137,16 @@ class Submission:
         """Return the exit statuses of the jobs that have left their marks.
 
         The directory is listed, because clients of NFS remember for a while that a file is absent.
+        A mark that cannot be read now may be read later.
         """
         beginning = self.mark(SINGLE).name.removesuffix(str(SINGLE))
         found = {}
-        for path in self.directory.iterdir():
-            number = path.name.removeprefix(beginning)
-            if path.name.startswith(beginning) and number.isdigit():
-                text = path.read_text().strip()
-                found[int(number)] = int(text) if text.isdigit() else 1
+        with suppress(OSError):
+            for path in self.directory.iterdir():
+                number = path.name.removeprefix(beginning)
+                if path.name.startswith(beginning) and number.isdigit():
+                    text = path.read_text().strip()
+                    found[int(number)] = int(text) if text.isdigit() else 1
         return found
 
     def remove_marks(self) -> None:
@@ -169,28 +171,31 @@ def run_in_queue(call: JobCall, queue: Queue, patience: Patience | None = None) 
         call.die(f"the file {error.filename} cannot be written: {error.strerror}")
     command += queue.file_options(submission.name, submission.output)
     command += queue.array_options(call) if call.job_name else []
-    for signum in SIGNALS:
-        signal.signal(signum, _raise_stopped)
-    # A signal while the job is submitted would leave a job without a job runner.
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    job_id = _submit(call, queue, [*command, str(script)])
-    try:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-        num_failed = _wait(submission, job_id, patience)
-        submission.remove_marks()
-        call.report(num_failed)
-    except Stopped as stopped:
-        for signum in SIGNALS:
-            signal.signal(signum, signal.SIG_IGN)
-        call.say(f"cancelling job {job_id}, and waiting up to {patience.cancel:.0f} s for its end")
-        queue.cancel(job_id)
-        deadline = time.monotonic() + patience.cancel
-        while (listing := queue.listing(job_id)) is None or listing.waiting:
-            if time.monotonic() > deadline:
-                break
-            time.sleep(patience.look)
-        submission.remove_marks()
-        sys.exit(128 + stopped.args[0])
+    with interruptible():
+        # A signal while the job is submitted would leave a job without a job runner.
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        job_id = _submit(call, queue, [*command, str(script)])
+        try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+            num_failed = _wait(submission, job_id, patience)
+            submission.remove_marks()
+            call.report(num_failed)
+        except Interrupted as interrupted:
+            _cancel(submission, job_id, patience)
+            sys.exit(128 + interrupted.args[0])
+
+
+def _cancel(submission: Submission, job_id: str, patience: Patience) -> None:
+    """Cancel the jobs, and wait for their end."""
+    call, queue = submission.call, submission.queue
+    call.say(f"cancelling job {job_id}, and waiting up to {patience.cancel:.0f} s for its end")
+    queue.cancel(job_id)
+    deadline = time.monotonic() + patience.cancel
+    while (listing := queue.listing(job_id)) is None or listing.waiting:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(patience.look)
+    submission.remove_marks()
 
 
 def _submit_command(call: JobCall, queue: Queue) -> tuple[list[str], str]:
@@ -224,7 +229,7 @@ def _submit(call: JobCall, queue: Queue, command: list[str]) -> str:
     """Submit the jobs, and return their id."""
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=SUBMIT_SEC
+            command, capture_output=True, errors="replace", check=False, timeout=SUBMIT_SEC
         )
     except FileNotFoundError:
         call.die(
@@ -280,7 +285,3 @@ def _say_lost(submission: Submission, number: int, reason: str) -> int:
         f"system are in {submission.output}"
     )
     return 1
-
-
-def _raise_stopped(signum: int, _frame: FrameType | None) -> NoReturn:
-    raise Stopped(signum)

@@ -172,10 +172,13 @@ def _task_numbers(text: str) -> Iterator[int]:
 
 
 def _answer(command: list[str]) -> "subprocess.CompletedProcess[str] | None":
-    """Return the ended program of a batch system; None if it does not answer in time."""
+    """Return the ended program of a batch system; None if it does not answer in time.
+
+    Batch systems cut the names of jobs, perhaps within a character.
+    """
     try:
         return subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=ANSWER_SEC
+            command, capture_output=True, errors="replace", check=False, timeout=ANSWER_SEC
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

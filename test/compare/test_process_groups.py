@@ -1,6 +1,5 @@
 """Programs with logs, and how they end."""
 
-import os
 import re
 import signal
 import threading
@@ -9,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from moeasr.compare.process_groups import Interrupted, ProcessGroups, interruptible
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from moeasr.compare.process_groups import ProcessGroups
 
 
 def test_the_log_has_the_form_of_run_pl(tmp_path):
@@ -78,26 +75,3 @@ def test_stop_ends_all_that_a_program_has_started(tmp_path, grandchild):
     assert not is_running(int(found[1]))
     assert groups.run(["touch", str(tmp_path / "late")], log) == -signal.SIGTERM
     assert not (tmp_path / "late").exists()
-
-
-@pytest.mark.parametrize("signum", SIGNALS)
-def test_signals_interrupt_once_and_handlers_are_restored(signum):
-    before = [signal.getsignal(number) for number in SIGNALS]
-    with pytest.raises(Interrupted), interruptible():
-        try:
-            os.kill(os.getpid(), signum)
-        finally:
-            for number in SIGNALS:  # a second one does not disturb the end
-                os.kill(os.getpid(), number)
-    assert [signal.getsignal(number) for number in SIGNALS] == before
-
-
-def test_a_signal_that_is_ignored_remains_so():
-    """An example is SIGHUP under nohup."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with interruptible():
-            os.kill(os.getpid(), signal.SIGHUP)
-            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, before)

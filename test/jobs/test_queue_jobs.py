@@ -1,5 +1,6 @@
 """Jobs in a real Slurm, and in a Grid Engine whose programs are stand-ins."""
 
+import os
 import re
 import signal
 import subprocess
@@ -9,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from moeasr.jobs import queue_jobs
 from moeasr.jobs.call_form import parse_call
 from moeasr.jobs.queue_jobs import Patience, run_in_queue
 from moeasr.jobs.queues import GridEngine, Listing, Slurm
@@ -79,15 +79,10 @@ def parsed(path):
 
 
 def run(queue, *words: str) -> int:
-    """Run a call in this process, without its effect on signals, and return its status."""
-    handlers = {number: signal.getsignal(number) for number in queue_jobs.SIGNALS}
-    try:
-        with pytest.raises(SystemExit) as ended:
-            run_in_queue(parse_call("runner.pl", list(words), "usage"), queue, QUICK)
-        return ended.value.code
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+    """Run a call in this process, and return its status."""
+    with pytest.raises(SystemExit) as ended:
+        run_in_queue(parse_call("runner.pl", list(words), "usage"), queue, QUICK)
+    return ended.value.code
 
 
 def call(script: str, *words: str) -> subprocess.CompletedProcess:
@@ -210,6 +205,24 @@ def test_a_batch_system_that_does_not_answer_is_awaited(grid_engine, capsys):
     Path("qstat.lines").unlink()
     assert run(GridEngine(), "x.log", "sleep", "1.5") == 0
     assert capsys.readouterr().err.count("the batch system does not answer") == 1
+
+
+def test_names_that_the_batch_system_cuts_within_a_character(grid_engine):
+    line = "     12 0.50000 训练数据.log".encode()[:27] + b" root  r 11/27/2026 00:00:00 n1 2\n"
+    Path("qstat.lines").write_bytes(line)
+    assert run(GridEngine(), "训练数据.log", "sleep", "0.6") == 0
+    assert GridEngine().listing("12") == Listing(frozenset({1}), {})
+
+
+def test_a_signal_that_is_ignored_does_not_cancel_the_job(grid_engine):
+    """`nohup ./run.sh &` outlives the terminal."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        pid = str(os.getpid())
+        assert run(GridEngine(), "x.log", "kill", "-HUP", pid, ";", "sleep", "0.3") == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert not Path("qdel.calls").exists()
 
 
 def test_marks_of_another_call_are_not_its_own(grid_engine):

@@ -166,6 +166,14 @@ def test_terminating_it_ends_its_jobs(utils, tmp_path):
     assert "signal 15" in (tmp_path / "x.1.log").read_text()
 
 
+def test_a_signal_that_is_ignored_remains_so(utils, tmp_path):
+    """`nohup ./run.sh &` outlives the terminal."""
+    script = f"trap '' HUP; exec {utils}/run.pl x.log kill -HUP '$PPID' ';' sleep 0.1"
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert parsed(tmp_path / "x.log")[2] == "0"
+
+
 def test_what_a_job_started_may_end_in_its_own_time(utils, tmp_path):
     """The shell of a job ends at once. A training below it needs time for a step and a file."""
     saving = "import signal, sys, time; from pathlib import Path\n"
