@@ -90,11 +90,17 @@ def unpack(archive: Path, unpack_dir: Path, tree: str, sample: str) -> Path:
         `unpack_dir/tree`.
 
     Raises:
-        InputError: The archive is damaged or does not contain the tree, or the disk is full.
+        InputError: The archive is damaged or does not contain the tree, the disk is full, or the
+            directory has content that is not from an archive.
     """
     root = unpack_dir / tree
     if is_unpacked(archive, root):
         return root
+    if root.is_dir() and any(root.iterdir()) and not (root / ORIGIN).is_file():
+        raise InputError(
+            f"{root} exists, but was not unpacked from an archive; move or remove it, so that "
+            f"{archive} can be unpacked there"
+        )
     logger.info("unpacking %s", archive)
     unfinished = root.with_name(f".{root.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)

@@ -100,6 +100,18 @@ def test_parts_of_one_archive_lie_beside_each_other(tree, dirs):
     assert files(dirs[1] / "books") == {f"part-2/{name}" for name in files(root)}
 
 
+def test_a_directory_that_is_not_from_an_archive_is_kept(tree, dirs):
+    pack(tree, dirs[0] / "books.tar")
+    own = dirs[1] / "books/my_notes.txt"
+    own.parent.mkdir(parents=True)
+    with pytest.raises(InputError, match=r"books exists, but was not unpacked .* move or remove"):
+        own.touch()
+        obtain(CORPUS, *dirs)
+    assert own.is_file()
+    own.unlink()
+    assert obtain(CORPUS, *dirs) == dirs[1] / "books"
+
+
 def test_every_lost_file_is_unpacked_again(tree, dirs):
     pack(tree, dirs[0] / "books.tar")
     root = obtain(CORPUS, *dirs)

@@ -8,6 +8,7 @@ from moeasr.corpus.forms.audio_entries import with_entries, without_needless_tim
 from moeasr.corpus.forms.ids import with_ids
 from moeasr.corpus.forms.partition import PartitionOptions, complete_sets, set_size
 from moeasr.corpus.forms.registry import AUTO, FORMS, find_form
+from moeasr.corpus.forms.source_files import SETS, set_directories
 from moeasr.corpus.forms.text_options import (
     CASES,
     PUNCTUATIONS,
@@ -17,6 +18,7 @@ from moeasr.corpus.forms.text_options import (
 )
 from moeasr.corpus.preparation import preparation_parser
 from moeasr.datadir.utterances import Utterance
+from moeasr.errors import InputError
 from moeasr.limits import seed
 from moeasr.logs import get_logger
 
@@ -33,6 +35,8 @@ class CorpusOptions:
     """Changes of the case and the punctuation of transcripts."""
     partition: PartitionOptions = PartitionOptions()
     """Sizes of the sets that the corpus does not define."""
+    data_dir: Path | None = None
+    """The directory of the sets that will be written, which must not be those of the corpus."""
 
 
 def forms_parser(description: str | None) -> argparse.ArgumentParser:
@@ -77,6 +81,7 @@ def options_of(args: argparse.Namespace) -> CorpusOptions:
         form=args.form,
         text=TextOptions(args.case, args.punctuation),
         partition=PartitionOptions(args.dev_size, args.test_size, args.seed),
+        data_dir=args.data_dir,
     )
 
 
@@ -88,9 +93,12 @@ def read_sets(root: Path, options: CorpusOptions) -> dict[str, list[Utterance]]:
         options: The form and the changes.
 
     Raises:
-        InputError: The corpus is faulty; the message names the file and the line.
+        InputError: The corpus is faulty; the message names the file and the line. Or the sets
+            would replace directories of the corpus.
     """
     form, root = find_form(options.form, root.resolve())
+    if options.data_dir is not None:
+        _check_separate(root, options.data_dir)
     sets = {
         name: with_texts(items, options.text, form.allows_empty_text)
         for name, items in form.read(root).items()
@@ -112,3 +120,14 @@ def read_sets(root: Path, options: CorpusOptions) -> dict[str, list[Utterance]]:
                 " ..." if len(unknown) > 1 else "",
             )
     return made
+
+
+def _check_separate(root: Path, data_dir: Path) -> None:
+    """Raise `InputError` if a set would replace a directory of the corpus."""
+    own = {path.resolve() for path in set_directories(root)}
+    for name in SETS:
+        if (data_dir / name).is_dir() and (data_dir / name).resolve() in own:
+            raise InputError(
+                f"{data_dir / name} is a part of the corpus {root}, and would be replaced; write "
+                "to another directory (--data-dir), or move the corpus"
+            )

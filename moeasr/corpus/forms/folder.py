@@ -19,6 +19,7 @@ from moeasr.errors import InputError
 from moeasr.logs import get_logger
 
 LIST = "transcripts.tsv"
+TEXT_SUFFIXES = (".txt", ".TXT")
 
 logger = get_logger(__name__)
 
@@ -43,7 +44,7 @@ class FolderForm(Form):
             return None
         listed = any((path / LIST).is_file() for path in set_directories(root))
         files = (path for path in root.rglob("*") if is_audio(path))
-        audio = next((path for path in files if listed or path.with_suffix(".txt").is_file()), None)
+        audio = next((path for path in files if listed or _has_text(path)), None)
         return audio and f"audio files such as {audio.relative_to(root)} with transcripts"
 
     def read(self, root: Path) -> dict[str, list[Item]]:
@@ -106,23 +107,29 @@ def _read_beside(root: Path, files: list[Path], is_alone: bool) -> dict[Path, tu
     audio: dict[Path, Path] = {}
     for path in files:
         first = audio.setdefault(path.with_suffix(".txt"), path)
-        if first != path and (is_alone or path.with_suffix(".txt").is_file()):
+        if first != path and (is_alone or _has_text(path)):
             raise InputError(
                 f"{first} and {path.name} have the same transcript, {path.stem}.txt; remove or "
                 "rename one of them"
             )
-    found = visible(root.rglob("*.txt"))
-    lost = [path for path in found if path not in audio]
+    texts = visible(path for suffix in TEXT_SUFFIXES for path in root.rglob(f"*{suffix}"))
+    found = {path.with_suffix(".txt"): path for path in texts}
+    lost = [path for name, path in found.items() if name not in audio]
     if lost and is_alone:
         logger.warning(
             "%s is left out, because there is no audio file of this name beside it%s",
             *(lost[0], others(lost)),
         )
     return {
-        audio[path]: (str(path), " ".join(line for _, line in numbered_lines(path)))
-        for path in found
-        if path in audio
+        audio[name]: (str(path), " ".join(line for _, line in numbered_lines(path)))
+        for name, path in found.items()
+        if name in audio
     }
+
+
+def _has_text(audio: Path) -> bool:
+    """Return whether there is a transcript file beside an audio file."""
+    return any(audio.with_suffix(suffix).is_file() for suffix in TEXT_SUFFIXES)
 
 
 def _read_list(path: Path) -> dict[Path, tuple[str, str]]:

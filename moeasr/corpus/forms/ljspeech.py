@@ -50,16 +50,21 @@ def _item(root: Path, where: str, line: str) -> Item:
     name, *texts = (column.strip() for column in line.split("|"))
     if not name or not 1 <= len(texts) <= 2:
         raise InputError(f"{where}: must be `name|text` or `name|text|normalized text`: '{line}'")
-    return Item(
-        name=Path(name).stem, text=texts[-1] or texts[0], audio=_audio(root, name), where=where
-    )
+    audio = _audio(root, name)
+    folder = next((path for path in _folders(root) if audio.is_relative_to(path)), audio.parent)
+    parts = audio.relative_to(folder).with_suffix("").parts
+    return Item(name="-".join(parts), text=texts[-1] or texts[0], audio=audio, where=where)
+
+
+def _folders(root: Path) -> tuple[Path, ...]:
+    """Return the directories to which the names of audio files are relative."""
+    return root / "wavs", root
 
 
 def _audio(root: Path, name: str) -> Path:
     """Return the audio file of a name, which may lack its suffix."""
-    directories = root / "wavs", root
     for suffix in ("", *SUFFIXES):
-        path = locate(name + suffix, *directories)
+        path = locate(name + suffix, *_folders(root))
         if path.is_file():
             return path
-    return locate(f"{name}.wav", *directories)
+    return locate(f"{name}.wav", *_folders(root))

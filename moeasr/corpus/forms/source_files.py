@@ -34,8 +34,11 @@ logger = get_logger(__name__)
 
 
 def set_of(name: str) -> str | None:
-    """Return the set that a name like `train_clean_100.json` contains; None if there is none."""
-    words = re.split(r"[^a-z]+", name.lower())
+    """Return the set that a name like `train_clean_100.json` contains; None if there is none.
+
+    Of several words the last one decides: `train_dev` of ESPnet is a development set.
+    """
+    words = reversed(re.split(r"[^a-z]+", name.lower()))
     return next((SET_OF_WORD[word] for word in words if word in SET_OF_WORD), None)
 
 
@@ -80,13 +83,15 @@ def locate(name: str, *directories: Path) -> Path:
     """Return the path of an audio file that a corpus names.
 
     Args:
-        name: An absolute path, or one relative to one of the directories.
+        name: An absolute path, one that begins with `~/`, or one relative to one of the
+            directories.
         directories: Directories to try in this order.
 
     Returns:
         The first path that exists, otherwise the path in the first directory.
     """
-    path = Path(name).expanduser()
+    # other names that begin with `~` are those of files, not of users
+    path = Path(name).expanduser() if name.startswith("~/") else Path(name)
     candidates = [directory / path for directory in directories]
     return next((candidate for candidate in candidates if candidate.is_file()), candidates[0])
 
@@ -151,7 +156,11 @@ def seconds(record: Mapping[str, Any], key: str, where: str) -> float | None:
 
 
 def string(record: Mapping[str, Any], keys: Iterable[str]) -> str | None:
-    """Return the first value of some keys that is text or a whole number; None if there is none."""
-    values = (record.get(key) for key in keys)
-    usable = (v for v in values if isinstance(v, (str, int)) and not isinstance(v, bool))
+    """Return the first value of some keys that is text or a whole number; None if there is none.
+
+    pandas writes whole numbers of a column with gaps as `1.0`.
+    """
+    values = [record.get(key) for key in keys]
+    numbers = [int(v) if isinstance(v, float) and v.is_integer() else v for v in values]
+    usable = (v for v in numbers if isinstance(v, (str, int)) and not isinstance(v, bool))
     return next(map(str, usable), None)

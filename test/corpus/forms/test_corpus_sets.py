@@ -131,3 +131,15 @@ def test_a_fault_is_named_and_nothing_is_written(tmp_path, fault):
         prepare(root)
     assert message in str(caught.value)
     assert not (root.parent / "data of it").exists()
+
+
+def test_directories_of_the_corpus_are_not_replaced(tmp_path):
+    root = FORM_TREES["kaldi"](tmp_path)
+    before = (root / "data/train/text").read_text()
+    where = ["--download-dir", str(root), "--data-dir", str(root / "data")]
+    args = forms_parser(None).parse_args(where)
+    with pytest.raises(InputError, match=r"data/train is a part of the corpus .*corpus, and would"):
+        read_sets(args.download_dir, options_of(args))
+    assert (root / "data/train/text").read_text() == before
+    beside = forms_parser(None).parse_args([*where[:2], "--data-dir", str(root / "made")])
+    assert read_sets(beside.download_dir, options_of(beside)).keys() == {"train", "dev", "test"}

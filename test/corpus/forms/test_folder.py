@@ -31,6 +31,14 @@ def test_a_folder_without_sets_is_one(tmp_path):
     assert FolderForm().find(root) and FolderForm().find(tmp_path) is None
 
 
+def test_suffixes_may_be_upper_case(tmp_path):
+    write_audio(tmp_path / "a.WAV")
+    write_lines(tmp_path / "a.TXT", ["go"])
+    assert FolderForm().find(tmp_path) == "audio files such as a.WAV with transcripts"
+    (items,) = FolderForm().read(tmp_path).values()
+    assert [(item.text, item.where) for item in items] == [("go", str(tmp_path / "a.TXT"))]
+
+
 def test_a_speaker_may_have_the_name_of_a_set(tmp_path):
     for name in ("ann", "val"):
         write_lines(write_path(tmp_path / name / "a.wav").with_suffix(".txt"), ["go"])

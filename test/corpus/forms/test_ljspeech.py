@@ -27,7 +27,17 @@ def test_sets_may_have_files_and_names_may_have_suffixes(tmp_path):
     sets = LJSpeechForm().read(tmp_path)
     (train,), (dev,) = sets["train"], sets["dev"]
     assert (train.text, train.audio) == ("Go", tmp_path / "wavs/a.flac")
-    assert (dev.name, dev.audio) == ("b", tmp_path / "audio/b.wav")
+    assert (dev.name, dev.audio) == ("audio-b", tmp_path / "audio/b.wav")
+
+
+def test_names_with_dots_and_directories_stay_apart(tmp_path):
+    names = ["rec.0", "rec.1", "p1/001", "p2/001.wav", f"{tmp_path}/other/c.wav"]
+    for name in names:
+        write_clip(tmp_path / "wavs" / (name if name.endswith(".wav") else f"{name}.wav"))
+    write_lines(tmp_path / "metadata.csv", [f"{name}|Go" for name in names])
+    (items,) = LJSpeechForm().read(tmp_path).values()
+    assert [item.name for item in items] == ["rec.0", "rec.1", "p1-001", "p2-001", "other-c"]
+    assert all(item.audio.is_file() for item in items)
 
 
 @pytest.mark.parametrize("line", ["LJ1", "|text", "a|b|c|d"])

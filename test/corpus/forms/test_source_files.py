@@ -23,6 +23,9 @@ from moeasr.errors import InputError
     ("name", "expected"),
     [
         ("train_clean_100.json", "train"),
+        ("train_nodev", "train"),
+        ("train_dev", "dev"),
+        ("test_dev93", "dev"),
         ("LibriSpeech_supervisions_dev-clean.jsonl.gz", "dev"),
         ("validation", "dev"),
         ("Test2.tsv", "test"),
@@ -85,6 +88,8 @@ def test_audio_is_relative_to_the_first_directory_that_has_it(tmp_path):
     assert locate("x.wav", *places) == tmp_path / "b/x.wav"
     assert locate("y.wav", *places) == tmp_path / "a/y.wav"
     assert locate(str(tmp_path / "b/x.wav"), *places) == tmp_path / "b/x.wav"
+    assert locate("~y.wav", *places) == tmp_path / "a/~y.wav"  # no user of this name
+    assert locate("~/y.wav", *places) == Path.home() / "y.wav"
 
 
 def test_only_directory_ignores_hidden_files(tmp_path):
@@ -101,6 +106,8 @@ def test_values_of_json_objects():
     assert string(record, ("c", "d", "e", "b")) == "x"
     assert string(record, ("a",)) == "1" and string(record, ("c", "z")) is None
     assert string({"text": ""}, ("text",)) == ""
+    assert string({"speaker": 7.0}, ("speaker",)) == "7"
+    assert string({"speaker": float("nan")}, ("speaker",)) is None
 
 
 @pytest.mark.parametrize("value", ["1", -1, float("nan"), True, [1]])
