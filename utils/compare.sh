@@ -11,8 +11,9 @@ root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 if [ -f path.sh ]; then . ./path.sh || exit 1; fi
 export PYTHONUTF8=1 PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH}
 options=()
-while [[ ${1:-} =~ ^--[a-z_-]+$ && $1 != --help && $# -ge 2 ]]; do # a value may begin with -
+# a value may begin with -; --exp-dirs takes several values
+while [[ ${1:-} =~ ^--[a-z_-]+$ && ! $1 =~ ^--(help|exp[_-]dirs)$ && $# -ge 2 ]]; do
   options+=("${1//_/-}=$2")
   shift 2
 done
-exec python3 -m moeasr compare ${options[@]+"${options[@]}"} "$@"
+exec python3 -m moeasr compare ${options[@]+"${options[@]}"} "${@/#--exp_dirs/--exp-dirs}"

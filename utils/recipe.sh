@@ -53,10 +53,10 @@ fail() {
 
 [ $# -eq 0 ] || fail "unexpected argument '$1' (options have the form --name value)"
 for number in stage stop_stage nj ngpu nproc nnodes node_rank rdzv_wait num_threads seed average_num beam_size; do
-  [[ ${!number} =~ ^-?[0-9]+$ ]] || fail "--$number must be a whole number, but is '${!number}'"
+  [[ ${!number} =~ ^-?(0|[1-9][0-9]*)$ ]] || fail "--$number must be a whole number, but is '${!number}'"
 done
 for number in nj nproc nnodes rdzv_wait num_threads average_num beam_size; do
-  [[ ${!number} =~ ^0*[1-9] ]] || fail "--$number must be at least 1, but is ${!number}"
+  [[ ${!number} =~ ^[1-9] ]] || fail "--$number must be at least 1, but is ${!number}"
 done
 [[ $ngpu$seed != *-* ]] || fail "--ngpu and --seed must not be negative, but are $ngpu and $seed"
 ((node_rank >= 0 && node_rank < nnodes)) ||

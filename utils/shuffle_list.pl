@@ -27,7 +27,7 @@ def main() -> None:
         sys.exit(USAGE)
     name = arguments[0] if arguments else "-"
     with sys.stdin.buffer if name == "-" else open(name, "rb") as stream:
-        lines = stream.readlines()
+        lines = [line.removesuffix(b"\n") + b"\n" for line in stream]
     sys.stdout.buffer.writelines(shuffled(lines, seed))
 
 

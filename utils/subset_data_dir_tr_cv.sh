@@ -29,6 +29,10 @@ if [ ! -r "$1/spk2utt" ]; then
   echo "$0: the file $1/spk2utt does not exist" >&2
   exit 1
 fi
+if [[ ! $cv_spk_percent =~ ^[0-9]+(\.[0-9]*)?$ ]]; then
+  echo "$0: --cv-spk-percent must be a number, but is '$cv_spk_percent'" >&2
+  exit 1
+fi
 set -euo pipefail
 
 lists=$(mktemp -d)
@@ -36,7 +40,7 @@ trap 'rm -r "$lists"' EXIT
 if [ -z "$cv_spk_list" ]; then
   cv_spk_list=$lists/cv
   "$utils/shuffle_list.pl" --srand "$seed" "$1/spk2utt" >"$lists/all"
-  num_cv=$((cv_spk_percent * $(wc -l <"$lists/all") / 100))
+  num_cv=$(awk -v percent="$cv_spk_percent" 'END { print int(percent * NR / 100) }' "$lists/all")
   head -n "$num_cv" "$lists/all" >"$cv_spk_list"
 fi
 "$utils/filter_scp.pl" --exclude "$cv_spk_list" "$1/spk2utt" >"$lists/train"

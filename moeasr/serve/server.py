@@ -24,7 +24,8 @@ class _WithoutRequests(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record, and keep it."""
-        if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+        faults = HttpProcessingError, web.RequestPayloadError
+        if record.exc_info and isinstance(record.exc_info[1], faults):
             record.msg, record.args, record.exc_info = "a malformed request was refused", (), None
         return True
 

@@ -67,6 +67,15 @@ def test_options_reach_run_sh_and_one_table_is_written(recipe):
     )
 
 
+@pytest.mark.parametrize("option", ["--exp-dirs", "--exp_dirs"])
+def test_an_option_may_have_several_values(recipe, option):
+    done = compare(recipe, option, "exp/a", "exp/b")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "moeasr compare: experiment directory exp/a must be named <system>_seed<seed>\n"
+    )
+
+
 def test_failures_are_told_at_the_end_with_costs_that_cannot_be_measured(recipe):
     options = ("--only", "dense", "--exp-dir", "exp/x/", "--baseline", "moe", "conf/compare.list")
     (recipe / "fail").write_text("dense_seed2")

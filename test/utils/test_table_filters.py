@@ -102,6 +102,8 @@ def test_shuffle_list_is_kaldis_shuffle(call):
     for option, expected in ([], "31857264"), (["--srand", 7], "47316528"):
         done = call("shuffle_list.pl", *option, stdin=numbers)
         assert done.stdout.replace("\n", "") == expected
+    without_end = call("shuffle_list.pl", stdin=numbers.removesuffix("\n"))
+    assert without_end.stdout == call("shuffle_list.pl", stdin=numbers).stdout
     assert call("shuffle_list.pl", "--srand", "x").returncode == 1
     assert call("shuffle_list.pl", "--seed").returncode == 1
 

@@ -88,6 +88,12 @@ def test_speakers_are_held_out(call, data):
     shuffled = call("shuffle_list.pl", "--srand", 1, path / "spk2utt").stdout
     assert (call.cwd / "cv/spk2utt").read_text() == shuffled.splitlines(keepends=True)[0]
     assert not shuffled.startswith("b ")  # another speaker than with seed 777
+    for percent, size in (("66.7", 2), ("50.0", 1)):  # Kaldi rounds down
+        done = call("subset_data_dir_tr_cv.sh", "--cv-spk-percent", percent, "my data", "tr", "cv")
+        assert (call.cwd / "cv/spk2utt").read_text().count("\n") == size, done.stderr
+    done = call("subset_data_dir_tr_cv.sh", "--cv-spk-percent", "ten", "my data", "tr", "cv")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "--cv-spk-percent must be a number, but is 'ten'\n" in done.stderr
     (call.cwd / "list").write_text("a\n")
     call("subset_data_dir_tr_cv.sh", "--cv-spk-list", "list", "my data", "tr", "cv")
     assert (call.cwd / "cv/spk2utt").read_text() == "a a-1 a-2\n"

@@ -136,7 +136,8 @@ def utterance_labels(routes: Routes, data_dir: str | Path) -> list[FrameLabels]:
             classes, ids = _noise_levels(path, values)
         else:
             classes = sorted(set(values))
-            ids = [classes.index(value) for value in values]
+            place = {value: number for number, value in enumerate(classes)}
+            ids = [place[value] for value in values]
         frames = np.array(ids)[routes.utterance_of_frame]
         found.append(
             FrameLabels(
@@ -167,24 +168,33 @@ def read_labels_of(path: Path, utt_ids: Sequence[str]) -> list[str]:
 
 
 def _noise_levels(path: Path, values: Sequence[str]) -> tuple[list[str], list[int]]:
-    """Return the classes of signal-to-noise ratios in dB, and the class of each utterance."""
+    """Return the classes of signal-to-noise ratios in dB, and the class of each utterance.
+
+    An infinite ratio means that there is no noise.
+    """
     try:
         levels = np.array([float(value.split()[0]) for value in values])
     except ValueError:
-        raise InputError(
-            f"{path} must hold a signal-to-noise ratio in dB for each utterance"
-        ) from None
-    distinct = np.unique(levels)
+        levels = np.array([np.nan])
+    if not (levels > -np.inf).all():
+        raise InputError(f"{path} must hold a signal-to-noise ratio in dB for each utterance")
+    noisy = levels[levels < np.inf]
+    distinct = np.unique(noisy)
     if len(distinct) <= MAX_LEVELS:
         classes = [f"{level:g} dB" for level in distinct]
-        return classes, np.searchsorted(distinct, levels).tolist()
-    ends = np.quantile(levels, [0.25, 0.5, 0.75])
-    classes = [
-        f"below {ends[0]:.1f} dB",
-        *(f"{low:.1f} to {high:.1f} dB" for low, high in zip(ends, ends[1:])),
-        f"from {ends[-1]:.1f} dB",
-    ]
-    return classes, np.searchsorted(ends, levels, side="right").tolist()
+        ids = np.searchsorted(distinct, levels)
+    else:
+        ends = np.quantile(noisy, [0.25, 0.5, 0.75])
+        classes = [
+            f"below {ends[0]:.1f} dB",
+            *(f"{low:.1f} to {high:.1f} dB" for low, high in zip(ends, ends[1:])),
+            f"from {ends[-1]:.1f} dB",
+        ]
+        ids = np.searchsorted(ends, levels, side="right")
+    if len(noisy) < len(levels):
+        ids[levels == np.inf] = len(classes)
+        classes.append("no noise")
+    return classes, ids.tolist()
 
 
 def _of_frames(

@@ -158,7 +158,7 @@ function begin(current, text) {
   }
   recording = current;
   element("microphone").textContent = "Stop";
-  element("file").disabled = true;
+  element("microphone").disabled = false;
   say(text);
 }
 
@@ -175,11 +175,13 @@ function end() {
   recording?.stop?.();
   recording = null;
   element("microphone").textContent = "Start microphone";
-  element("file").disabled = false;
+  for (const name of ["microphone", "file"]) element(name).disabled = false;
   element("level").value = -60;
 }
 
+// Do what a control asks for. Until a stream has begun, a second click must not begin another one.
 async function guarded(work) {
+  for (const name of ["microphone", "file"]) element(name).disabled = true;
   try {
     health ??= await (await fetch("health")).json();
     element("model").textContent = health.model;
@@ -187,6 +189,8 @@ async function guarded(work) {
   } catch (error) {
     end();
     say(`Error: ${error.message}.`);
+  } finally {
+    if (!recording) end();
   }
 }
 

@@ -89,6 +89,13 @@ def test_many_noise_levels_become_four_groups(routes, tmp_path):
     names = ("below 2.0 dB", "2.0 to 4.0 dB", "4.0 to 6.0 dB", "from 6.0 dB")
     assert noise.classes == names
     assert noise.ids.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 3]
+    (tmp_path / "utt2snr").write_text("".join(f"u{n} {n if n < 8 else 'inf'}\n" for n in range(9)))
+    (noise,) = utterance_labels(many, tmp_path)
+    assert noise.classes[0] == "below 1.8 dB" and noise.classes[3:] == ("from 5.2 dB", "no noise")
+    assert noise.ids.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4]
+    (tmp_path / "utt2snr").write_text("".join(f"u{n} {5 if n else 'inf'}\n" for n in range(9)))
+    (noise,) = utterance_labels(many, tmp_path)
+    assert noise.classes == ("5 dB", "no noise") and noise.ids.tolist() == [1] + [0] * 8
 
 
 @pytest.mark.parametrize(
@@ -97,6 +104,8 @@ def test_many_noise_levels_become_four_groups(routes, tmp_path):
         ("utt2lang", "u1 en\n", "utt2lang has no label of utterance u2; add its line, or remove"),
         ("utt2spk", "u1 s\nu2\n", "utt2spk has no label of utterance u2; add its line, or remove"),
         ("utt2snr", "u1 5\nu2 loud\n", "utt2snr must hold a signal-to-noise ratio in dB"),
+        ("utt2snr", "u1 5\nu2 nan\n", "utt2snr must hold a signal-to-noise ratio in dB"),
+        ("utt2snr", "u1 5\nu2 -inf\n", "utt2snr must hold a signal-to-noise ratio in dB"),
     ],
 )
 def test_tables_that_miss_utterances_are_refused(routes, tmp_path, name, lines, message):

@@ -71,6 +71,17 @@ def test_a_page_is_whole_and_refers_to_nothing_outside(report):
 
 
 @pytest.mark.slow
+def test_groups_without_words_do_not_change_the_columns(report):
+    head = "<thead><tr><th>words in the utterance</th>"
+    (of_all,) = re.findall(head + ".*", render_page([report], [], FACTS))
+    assert "utterances" in of_all and "95 % interval" in of_all and "WER %" in of_all
+    empty = dataclasses.replace(report.errors.by_length[0], num_tokens=0, interval=None)
+    errors = dataclasses.replace(report.errors, by_length=[empty, *report.errors.by_length])
+    page = render_page([dataclasses.replace(report, errors=errors)], [], FACTS)
+    assert of_all in page
+
+
+@pytest.mark.slow
 def test_a_page_is_the_same_every_time(report):
     assert render_page([report], [], FACTS) == render_page([report], [], FACTS)
     assert "Side by side" not in render_page([report], [], FACTS)
