@@ -34,11 +34,6 @@ def test_data_directories_have_the_sets_transcripts_and_audio(prepare, tree, cap
     assert "test: transcripts of 3 words with" in capsys.readouterr().out
 
 
-def test_every_eleventh_speaker_is_in_dev(local_module):
-    names = [f"m{number:02d}" for number in range(1, 31)]
-    assert local_module("an4", "data_prep").dev_speakers(names) == {"m06", "m17", "m28"}
-
-
 def test_a_second_run_replaces_the_old_directory(prepare, tree):
     data = prepare("an4", tree)  # the tree itself is accepted as well
     (data / "train" / "feats.scp").write_text("stale\n")

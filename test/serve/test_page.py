@@ -38,7 +38,7 @@ def heard(monkeypatch):
     return packets
 
 
-def test_words_appear(folder, sound, heard, tmp_path):
+def test_words_appear(folder, sound, heard, tmp_path, fails_rather_than_hangs):
     find_browser()
     wave = sound(2.0)
     soundfile.write(tmp_path / "a.wav", wave, 16000)

@@ -8,16 +8,14 @@ Example:
   python3 local/data_prep.py --download-dir downloads --data-dir data
 """
 
-from collections.abc import Iterable
-
 from transcripts import read_set, unlisted_audio
 
 from moeasr.bin import run
 from moeasr.corpus.download import Published
+from moeasr.corpus.held_out import hold_out_speakers
 from moeasr.corpus.obtain import Corpus, obtain
 from moeasr.corpus.preparation import preparation_parser, tree_or_archive
 from moeasr.datadir.write import write_sets
-from moeasr.errors import InputError
 from moeasr.logs import get_logger, setup_logging
 from moeasr.plurals import counted
 
@@ -33,15 +31,8 @@ AN4 = Corpus(
     ),
     other_archives=("an4.tar.xz", "an4.tar.gz", "an4.tar"),
 )
-DEV_EVERY = 11
-DEV_FIRST = 6
 
 logger = get_logger("an4")
-
-
-def dev_speakers(speakers: Iterable[str]) -> set[str]:
-    """Return every eleventh speaker in the order of names, from the sixth on."""
-    return set(sorted(set(speakers))[DEV_FIRST - 1 :: DEV_EVERY])
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -54,15 +45,7 @@ def main(argv: list[str] | None = None) -> None:
     if ignored:
         files = counted(len(ignored), "audio file has", "audio files have")
         logger.warning("%s no transcript, e.g. %s", files, ignored[0])
-    dev_set = dev_speakers(utterance.speaker for utterance in official_train)
-    if not dev_set:
-        raise InputError(f"{root}: too few training speakers to set some apart as dev set")
-    sets = {
-        "train": [utt for utt in official_train if utt.speaker not in dev_set],
-        "dev": [utt for utt in official_train if utt.speaker in dev_set],
-        "test": test,
-    }
-    write_sets(sets, args.data_dir)
+    write_sets({**hold_out_speakers(official_train, root), "test": test}, args.data_dir)
 
 
 if __name__ == "__main__":

@@ -8,16 +8,14 @@ Example:
   python3 local/data_prep.py --download-dir downloads --data-dir data
 """
 
-from collections.abc import Iterable
-
 from kaldi_lists import read_set
 
 from moeasr.bin import run
 from moeasr.corpus.download import openslr
+from moeasr.corpus.held_out import hold_out_speakers
 from moeasr.corpus.obtain import Corpus, obtain
 from moeasr.corpus.preparation import preparation_parser, tree_or_archive
 from moeasr.datadir.write import write_sets
-from moeasr.errors import InputError
 from moeasr.logs import setup_logging
 
 SPEECHOCEAN = Corpus(
@@ -26,13 +24,6 @@ SPEECHOCEAN = Corpus(
     published=openslr(101, "speechocean762.tar.gz", num_bytes=520810923),
     other_archives=("speechocean762-part.tar.xz",),
 )
-DEV_EVERY = 11
-DEV_FIRST = 6
-
-
-def dev_speakers(speakers: Iterable[str]) -> set[str]:
-    """Return every eleventh speaker in the order of names, from the sixth on."""
-    return set(sorted(set(speakers))[DEV_FIRST - 1 :: DEV_EVERY])
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -41,15 +32,7 @@ def main(argv: list[str] | None = None) -> None:
     setup_logging()
     root = obtain(SPEECHOCEAN, args.download_dir, args.unpack_dir).resolve()
     official_train, test = read_set(root, "train"), read_set(root, "test")
-    dev_set = dev_speakers(utterance.speaker for utterance in official_train)
-    if not dev_set:
-        raise InputError(f"{root}: too few training speakers to set some apart as dev set")
-    sets = {
-        "train": [utt for utt in official_train if utt.speaker not in dev_set],
-        "dev": [utt for utt in official_train if utt.speaker in dev_set],
-        "test": test,
-    }
-    write_sets(sets, args.data_dir)
+    write_sets({**hold_out_speakers(official_train, root), "test": test}, args.data_dir)
 
 
 if __name__ == "__main__":
