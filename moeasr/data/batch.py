@@ -65,7 +65,7 @@ class Batch:
     def describe_size(self) -> str:
         """Return the size of the batch, for messages."""
         utterances = counted(len(set(self.utt_ids)), "utterance")
-        tokens = counted(int(self.tokens_lens.sum()), "token")
+        tokens = counted(int(self.tokens_lens.sum()) // self.num_views, "token")
         return f"{utterances}, {self.num_frames} frames with padding, {tokens}"
 
     def describe(self) -> str:

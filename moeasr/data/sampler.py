@@ -8,6 +8,7 @@ import numpy as np
 
 from moeasr.batch_plan import cut_batches, longest_first
 from moeasr.errors import InputError
+from moeasr.ranges import check_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,8 @@ class BatchConfig:
         Raises:
             InputError: A value is out of range.
         """
-        for name in ("max_frames", "max_utts", "num_buckets", "window_shards"):
+        check_size("num_buckets", self.num_buckets)
+        for name in ("max_frames", "max_utts", "window_shards"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"`{name}` must be 1 or more, but is {value}")

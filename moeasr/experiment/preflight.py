@@ -71,7 +71,8 @@ class Preflight:
                 with naming_batches("the preflight", Batch.describe, [batch]):
                     self.trainer.rehearse(batch)
                 last_sec = time.monotonic() - start
-            frames, seconds = frames + batch.num_frames, seconds + last_sec
+            frames += batch.num_frames // batch.num_views  # as `_padded_frames` counts them
+            seconds += last_sec
             yield f"batch of the {name}: {batch.describe_size()}: {last_sec:.2f} s"
         used = distributed.gather(self._peak_bytes())
         yield "peak memory: " + ", ".join(

@@ -10,7 +10,7 @@ from torch import Tensor
 from moeasr import checkpoint, distributed
 from moeasr.config import from_mapping
 from moeasr.config_roles import values_by_key
-from moeasr.experiment.config import ExperimentConfig, InitConfig, write_config
+from moeasr.experiment.config import ExperimentConfig, InitConfig
 from moeasr.logs import get_logger
 from moeasr.models.config import ModelConfig
 from moeasr.train.checkpoint_keeper import read_last
@@ -30,6 +30,10 @@ class Resumption(NamedTuple):
     """`Batches.shard_layout` of the earlier run; None if unknown."""
     identity: Mapping[str, Any] | None = None
     """Metadata of the earlier run for `check_identity`; None for a new training."""
+    cmvn_mean: Tensor | None = None
+    """Mean of the features, (F,), in the CMVN of `last.pt`; None for a new training."""
+    is_finished: bool = False
+    """True if `last.pt` completes the training, whose `config.yaml` then stays."""
 
     def restarts_with(self, shard_layout: str) -> bool:
         """Return whether an interrupted epoch must start again, with shards of this layout."""
@@ -41,19 +45,16 @@ def take_up(
     exp_dir: Path,
     cmvn: tuple[Tensor, Tensor],
     cmvn_path: str,
-    is_rehearsal: bool = False,
 ) -> Resumption:
-    """Check the content of an experiment directory against the config, and write `config.yaml`.
+    """Check the content of an experiment directory against the config.
 
-    Every process must call it. Only the main process writes and warns. The `config.yaml` of a
-    finished training is not changed.
+    Every process must call it. Only the main process warns.
 
     Args:
         config: The config of this run.
         exp_dir: The experiment directory.
         cmvn: Mean and inverse standard deviation of the corpus, each (F,).
         cmvn_path: Path of `cmvn`, for a warning.
-        is_rehearsal: True to write nothing.
 
     Raises:
         InputError: `last.pt` cannot be resumed, or a key has changed that must not change.
@@ -65,13 +66,17 @@ def take_up(
         warn_of_changes(changes)
         if last is not None:
             check_cmvn(last, cmvn, config.init, cmvn_path)
-        if not is_finished(config, last) and not is_rehearsal:
-            write_config(config, exp_dir)
     restarts = any(change.key.startswith("data.batch") for change in changes)
     if last is None:
         return Resumption(is_resumed=False, restarts_epoch=restarts)
-    identity = {name: last[name] for name in IDENTITY if name in last}
-    return Resumption(True, restarts, last.get("shard_layout"), identity)
+    return Resumption(
+        is_resumed=True,
+        restarts_epoch=restarts,
+        shard_layout=last.get("shard_layout"),
+        identity={name: last[name] for name in IDENTITY if name in last},
+        cmvn_mean=last["model"].get("cmvn.mean"),
+        is_finished=is_finished(config, last),
+    )
 
 
 def resume_changes(

@@ -9,7 +9,7 @@ import torch
 from moeasr import distributed
 from moeasr.data.batch import Batch
 from moeasr.experiment.batches import make_batches, read_features_config
-from moeasr.experiment.config import load_experiment
+from moeasr.experiment.config import load_experiment, write_config
 from moeasr.experiment.data_sets import write_data_sets
 from moeasr.experiment.evaluation_batch import make_evaluation
 from moeasr.experiment.loss import make_loss
@@ -92,7 +92,7 @@ def _prepare(inputs: TrainingInputs, device: torch.device, is_rehearsal: bool) -
     sets = (inputs.train_dir, inputs.dev_dir)
     fbank = read_features_config(*sets, mean.numel(), inputs.data_type)
     exp_dir = Path(inputs.exp_dir)
-    resumption = take_up(config, exp_dir, (mean, istd), inputs.cmvn, is_rehearsal)
+    resumption = take_up(config, exp_dir, (mean, istd), inputs.cmvn)
 
     seed_all(inputs.seed)
     model = build_model(config.model, mean.numel(), tokenizer.vocab_size, (mean, istd))
@@ -111,7 +111,9 @@ def _prepare(inputs: TrainingInputs, device: torch.device, is_rehearsal: bool) -
 
     common = (config, tokenizer, model.output_len, inputs.seed)
     lists = [_left_out_list(exp_dir, data_dir) if is_writer else None for data_dir in sets]
-    train = make_batches(inputs.train_dir, *common, mean, inputs.data_type, lists[0])
+    # masked cells become 0 after the model's CMVN, which may not be that of the corpus
+    fill = model.cmvn.mean.cpu() if resumption.cmvn_mean is None else resumption.cmvn_mean
+    train = make_batches(inputs.train_dir, *common, fill, inputs.data_type, lists[0])
     metadata = checkpoint_metadata(
         *(config, tokenizer, fbank, train.utterances),
         *(inputs.config, inputs.overrides, inputs.seed, inputs.command),
@@ -119,10 +121,6 @@ def _prepare(inputs: TrainingInputs, device: torch.device, is_rehearsal: bool) -
     if resumption.identity is not None:  # before a record of the experiment is changed
         check_identity(resumption.identity, metadata, exp_dir / "last.pt")
     dev = make_batches(inputs.dev_dir, *common, None, inputs.data_type, lists[1])
-    if is_writer:
-        sets = (inputs.train_dir, train.utterances), (inputs.dev_dir, dev.utterances)
-        write_data_sets(exp_dir, *sets, fbank)
-        logger.info(LEGEND)
     trainer = Trainer(
         model=model,
         loss_of=make_loss(model, config.distillation, tokenizer, fbank, device),
@@ -139,6 +137,12 @@ def _prepare(inputs: TrainingInputs, device: torch.device, is_rehearsal: bool) -
         evaluate_batch=make_evaluation(model, tokenizer, dev.utterances, device),
         after_epoch=TrainingPictures(exp_dir, model, tokenizer, dev.dataset).draw,
     )
+    if is_writer:  # nothing has been refused
+        if not resumption.is_finished:
+            write_config(config, exp_dir)
+        sets = (inputs.train_dir, train.utterances), (inputs.dev_dir, dev.utterances)
+        write_data_sets(exp_dir, *sets, fbank)
+        logger.info(LEGEND)
     parts = {"trainer": trainer, "model": model, "train": train, "config": config}
     return Preflight(**parts, exp_dir=exp_dir, device=device)
 

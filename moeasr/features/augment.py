@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from moeasr.errors import InputError
+from moeasr.ranges import check_fraction, check_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,14 +31,10 @@ class SpecAugmentConfig:
         Raises:
             InputError: A value is out of range.
         """
-        for name in ("num_time_masks", "max_time_frames", "num_freq_masks", "max_freq_bins"):
-            value = getattr(self, name)
-            if value < 0:
-                raise InputError(f"`{name}` must be 0 or more, but is {value}")
-        if not 0 <= self.max_time_fraction <= 1:
-            raise InputError(
-                f"`max_time_fraction` must be between 0 and 1, but is {self.max_time_fraction}"
-            )
+        sizes = ("num_time_masks", "max_time_frames", "num_freq_masks", "max_freq_bins")
+        for name in (*sizes, "first_epoch"):
+            check_size(name, getattr(self, name), minimum=0)
+        check_fraction("max_time_fraction", self.max_time_fraction)
 
 
 def spec_augment(

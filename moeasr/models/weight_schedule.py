@@ -1,5 +1,6 @@
 """A schedule of the weight of a loss, as a pure function of the optimizer step."""
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
@@ -18,7 +19,9 @@ def check_schedule(name: str, points: Points, final: float) -> None:
     for _, weight in points:
         check_fraction(f"{name}: weight", weight)
     steps = [step for step, _ in points]
-    if any(one >= other for one, other in pairwise(steps)) or steps[0] < 0:
+    if not all(0 <= step < math.inf for step in steps) or any(
+        one >= other for one, other in pairwise(steps)
+    ):
         raise InputError(f"the steps of `{name}` must be 0 or more and ascend, but are {steps}")
     if points[-1][1] != final:
         raise InputError(

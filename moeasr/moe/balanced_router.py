@@ -4,6 +4,7 @@ Wang et al., 2024 (arXiv 2408.15664), as in DeepSeek-V3.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from moeasr.errors import InputError
@@ -69,11 +70,13 @@ class BalancedRouter(TopKRouter):
         logits_NE = linear_scores(x_ND, self.weight)
         scores_NE = logits_NE.sigmoid()
         ids_NK = (scores_NE.detach() + self.bias).topk(self.experts_per_frame, dim=-1).indices
-        weights_NK = scores_NE.gather(1, ids_NK)
-        if self.expert_weights != "full":
-            weights_NK = weights_NK / weights_NK.sum(dim=-1, keepdim=True)
-        probs_NE = scores_NE / scores_NE.sum(dim=-1, keepdim=True)
-        return Routing(ids_NK, weights_NK, logits_NE, probs_NE)
+        # sigmoids that all underflow to 0 could not be divided by their sum
+        log_scores_NE = F.logsigmoid(logits_NE)
+        if self.expert_weights == "full":
+            weights_NK = scores_NE.gather(1, ids_NK)
+        else:
+            weights_NK = log_scores_NE.gather(1, ids_NK).softmax(dim=-1)
+        return Routing(ids_NK, weights_NK, logits_NE, log_scores_NE.softmax(dim=-1))
 
     @torch.no_grad()
     def react(self, load: Tensor) -> None:

@@ -4,6 +4,8 @@ Sorting and gathering rows takes about twenty operations. A GPU needs a few micr
 each of them, in which it could multiply the frames of a small batch by the weights of all experts.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -17,9 +19,14 @@ tools/bench/measure_gpu.py. In bfloat16 it still was with four times as many, bu
 hidden layer of all experts, so large batches would need more memory."""
 
 
-def is_cheap(num_frames: int, w1_EMD: Tensor) -> bool:
-    """Return whether running every expert on N frames takes no longer than sorting the frames."""
-    return 2 * num_frames * w1_EMD.numel() <= CHEAP_MACS
+def is_cheap(num_frames: int, shape: tuple[int, int, int]) -> bool:
+    """Return whether running every expert on N frames takes no longer than sorting the frames.
+
+    Args:
+        num_frames: Number N of frames.
+        shape: Number of experts, hidden width and model width.
+    """
+    return 2 * num_frames * math.prod(shape) <= CHEAP_MACS
 
 
 def run_every_expert(

@@ -60,9 +60,24 @@ class ExpertBank(nn.Module):
             nn.init.uniform_(parameter, -1 / math.sqrt(num_inputs), 1 / math.sqrt(num_inputs))
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number E of experts, hidden width M, and model width D."""
+        return self.b1.size(0), self.b1.size(1), self.b2.size(1)
+
+    @property
+    def stacked(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The stacked weights w1 (E, M, D), b1 (E, M), w2 (E, D, M), b2 (E, D)."""
+        return self.w1, self.b1, self.w2, self.b2
+
+    @property
+    def active_dropout(self) -> float:
+        """Dropout rate of the hidden layer; 0 unless the bank is being trained."""
+        return self.dropout if self.training else 0.0
+
+    @property
     def num_experts(self) -> int:
         """Number E of experts."""
-        return self.w1.size(0)
+        return self.b1.size(0)  # each access to a weight with a low-rank update computes it
 
     def no_weight_decay(self) -> list[nn.Parameter]:
         """Return the biases.
@@ -118,9 +133,7 @@ def sorted_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
     """
     dispatch = sort_by_expert(routing.expert_ids, bank.num_experts)
     if torch.is_grad_enabled() and bank.activation is F.silu:
-        weights = (bank.w1, bank.b1, bank.w2, bank.b2)
-        dropout = bank.dropout if bank.training else 0.0
-        rows_RD = run_expert_rows(x_ND, weights, dispatch, dropout)
+        rows_RD = run_expert_rows(x_ND, bank.stacked, dispatch, bank.active_dropout)
     else:
         slices = x_ND.index_select(0, dispatch.frame_of_row).split(dispatch.rows_per_expert)
         rows_RD = torch.cat([bank.run_expert(w, x) for w, x in zip(bank.weights(), slices)])
@@ -132,11 +145,10 @@ def grouped_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
 
     The grouped products need bfloat16 autocast on a GPU of compute capability 9.0 or higher.
     """
-    if not groups_products(x_ND, bank.w1):
+    if not groups_products(x_ND, bank.shape):
         return sorted_kernel(bank, x_ND, routing)
-    weights = (bank.w1, bank.b1, bank.w2, bank.b2)
-    dropout = bank.dropout if bank.training else 0.0
-    return run_grouped(x_ND, weights, routing, bank.activation, dropout).to(x_ND.dtype)
+    y_ND = run_grouped(x_ND, bank.stacked, routing, bank.activation, bank.active_dropout)
+    return y_ND.to(x_ND.dtype)
 
 
 def every_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
@@ -144,9 +156,8 @@ def every_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
 
     It computes E / K times as much as needed, but neither sorts nor makes the host wait.
     """
-    weights = (bank.w1, bank.b1, bank.w2, bank.b2)
-    dropout = bank.dropout if bank.training else 0.0
-    return run_every_expert(x_ND, weights, routing, bank.activation, dropout).to(x_ND.dtype)
+    y_ND = run_every_expert(x_ND, bank.stacked, routing, bank.activation, bank.active_dropout)
+    return y_ND.to(x_ND.dtype)
 
 
 def auto_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
@@ -157,7 +168,7 @@ def auto_kernel(bank: ExpertBank, x_ND: Tensor, routing: Routing) -> Tensor:
     """
     if not x_ND.is_cuda:
         return sorted_kernel(bank, x_ND, routing)
-    kernel = every_kernel if is_cheap(len(x_ND), bank.w1) else grouped_kernel
+    kernel = every_kernel if is_cheap(len(x_ND), bank.shape) else grouped_kernel
     return kernel(bank, x_ND, routing)
 
 

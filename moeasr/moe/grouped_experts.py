@@ -17,14 +17,19 @@ MIN_CAPABILITY = (9, 0)
 ALIGNED_WIDTH = 8  # bfloat16 numbers in 16 bytes, of which the size of a row must be a multiple
 
 
-def groups_products(x_ND: Tensor, w1_EMD: Tensor) -> bool:
-    """Return whether the fast kernel supports these frames and experts under this autocast."""
+def groups_products(x_ND: Tensor, shape: tuple[int, int, int]) -> bool:
+    """Return whether the fast kernel supports these frames and experts under this autocast.
+
+    Args:
+        x_ND: Frames.
+        shape: Number of experts, hidden width and model width.
+    """
     return (
         x_ND.is_cuda
         and torch.is_autocast_enabled("cuda")
         and torch.get_autocast_dtype("cuda") == torch.bfloat16
         and torch.cuda.get_device_capability(x_ND.device) >= MIN_CAPABILITY
-        and all(width % ALIGNED_WIDTH == 0 for width in w1_EMD.shape[1:])
+        and all(width % ALIGNED_WIDTH == 0 for width in shape[1:])
         and len(x_ND) > 0
     )
 

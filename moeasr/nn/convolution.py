@@ -13,8 +13,16 @@ class DepthwiseConvolution(nn.Conv1d):
 
         Viewed as an image of one row, the frames already have the memory layout (channels last) of
         the two-dimensional kernel. On a CPU it takes a third of the time of the one-dimensional
-        kernel.
+        kernel. In bfloat16 on a CPU it computes in float32, because PyTorch 2.11 never returns from
+        some sizes there (16 channels, kernel 15, 31 frames out), and cannot be interrupted.
         """
+        is_rounded = torch.is_autocast_enabled("cpu") or x.dtype is torch.bfloat16
+        if x.device.type == "cpu" and is_rounded:
+            with torch.autocast("cpu", enabled=False):
+                return self._convolve(x.float()).to(x.dtype)
+        return self._convolve(x)
+
+    def _convolve(self, x: Tensor) -> Tensor:
         image, weight = x.transpose(1, 2).unsqueeze(2), self.weight.unsqueeze(2)
         y = F.conv2d(image, weight, self.bias, groups=self.groups)
         return y.squeeze(2).transpose(1, 2)

@@ -75,8 +75,9 @@ def check_identity(old: Mapping[str, Any], new: Mapping[str, Any], last_path: Pa
             continue
         values = f" ({was}, not {is_now})" if isinstance(is_now, int) else ""
         if name == "fbank" and isinstance(was, Mapping) and isinstance(is_now, Mapping):
-            change = find_changes(was, is_now)[0]
-            values = f" (`{change.key}` was {change.old}, but is {change.new})"
+            # equal mappings differ, too, if one has None where the other has no key
+            changes = find_changes(was, is_now)
+            values = "".join(f" (`{key}` was {old}, but is {new})" for key, old, new in changes[:1])
         raise InputError(
             f"{last_path} was trained with another {name.replace('_', ' ')}{values}; use another "
             "--exp-dir, or remove this one"

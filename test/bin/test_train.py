@@ -18,6 +18,7 @@ from unreliable_server import UnreliableServer, serving
 from moeasr import checkpoint
 from moeasr.augment.augmentations import AUGMENTATIONS
 from moeasr.bin import average, compute_cmvn, make_dict, train
+from moeasr.config import load_yaml
 from moeasr.data.data_type import DATA_TYPES
 from moeasr.data.dataset import AsrDataset
 from moeasr.errors import InputError
@@ -511,14 +512,34 @@ def test_a_training_of_other_data_is_refused_and_its_record_stays(source, table,
     data_dir = audio_sets.prepare(source, "raw")
     run(data_dir, "raw", "exp")
     exp_dir = data_dir.with_name("exp")
-    sets, path = (exp_dir / "data_sets.json").read_text(), data_dir / table
+    path = data_dir / table
+    record = {name: (exp_dir / name).read_text() for name in ("data_sets.json", "config.yaml")}
     first, *others = path.read_text().splitlines(keepends=True)
     utt_id = first.split()[0]
     path.write_text("".join([f"{utt_id} {'b' if table == 'text' else 40}\n", *others]))
     for options in ((), ("--set", "train.max_epochs=2")):
         with pytest.raises(InputError, match=f"last.pt was trained with another {what};"):
             run(data_dir, "raw", "exp", *options)
-    assert (exp_dir / "data_sets.json").read_text() == sets
+    assert record == {name: (exp_dir / name).read_text() for name in record}
+
+
+@pytest.mark.slow
+def test_masked_cells_of_a_resumed_training_have_the_mean_of_its_model(source):
+    """Its CMVN is that of last.pt, whatever --cmvn says."""
+    data_dir = audio_sets.prepare(source.with_name("set"), "feats")
+    run(data_dir, "feats", "exp")
+    shutil.copytree(data_dir.with_name("exp"), data_dir.with_name("other"))
+    longer = ("--set", "train.max_epochs=2")
+    weights = run(data_dir, "feats", "exp", *longer)
+    path = data_dir / "global_cmvn"
+    statistics = json.loads(path.read_text())
+    statistics["mean_stat"] = [2 * value for value in statistics["mean_stat"]]
+    statistics["var_stat"] = [5 * value for value in statistics["var_stat"]]
+    path.write_text(json.dumps(statistics))
+    assert same(weights, run(data_dir, "feats", "other", *longer))
+    config = checkpoint.load(data_dir.with_name("exp") / "last.pt")["config"]
+    for name in ("exp", "other"):
+        assert load_yaml(data_dir.with_name(name) / "config.yaml") == config
 
 
 @pytest.mark.slow

@@ -32,7 +32,7 @@ def test_a_batch_describes_its_size_and_names_each_utterance_once() -> None:
     assert batch().describe_size() == size
     assert batch().describe() == f"{size}: a b c"
     second = Example("a", torch.ones(2, 3), torch.tensor([5]), None, torch.ones(2, 3))
-    assert collate([second]).describe() == "1 utterance, 4 frames with padding, 2 tokens: a"
+    assert collate([second]).describe() == "1 utterance, 4 frames with padding, 1 token: a"
 
 
 def test_types_are_those_the_network_expects() -> None:

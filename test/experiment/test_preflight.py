@@ -20,12 +20,13 @@ LENGTHS = [10, 40, 12, 11, 50, 10, 10]
 LIMITS = {"max_frames": 50, "num_buckets": 2}
 
 
-def make_preflight(tmp_path, rehearse, **train):
+def make_preflight(tmp_path, rehearse, num_views=1, **train):
     config = from_mapping(ExperimentConfig, {"data": {"batch": LIMITS}, "train": train}, "here")
     empty = torch.tensor([7, 8])
     dataset = {
-        (config.train.max_epochs, index): Example(f"u{index}", torch.zeros(length, 2), empty)
-        for index, length in enumerate(LENGTHS)
+        (config.train.max_epochs, index): Example(f"u{index}", feats, empty, second_view=second)
+        for index, feats in enumerate(torch.zeros(length, 2) for length in LENGTHS)
+        for second in [feats if num_views == 2 else None]
     }
     sampler = BucketBatchSampler(np.array(LENGTHS), config.data.batch, seed=1)
     train = SimpleNamespace(
@@ -61,7 +62,8 @@ def test_the_longest_and_the_widest_batch_are_rehearsed_and_nothing_is_written(t
     assert not any(tmp_path.iterdir())
 
 
-def test_the_time_of_an_epoch_is_that_of_its_frames_with_padding(tmp_path, monkeypatch):
+@pytest.mark.parametrize("num_views", [1, 2])
+def test_the_time_of_an_epoch_is_that_of_its_frames_with_padding(tmp_path, monkeypatch, num_views):
     """A frame takes a second. The first step with each batch takes longer and does not count."""
     clock, steps = [0.0], []
 
@@ -70,10 +72,11 @@ def test_the_time_of_an_epoch_is_that_of_its_frames_with_padding(tmp_path, monke
         steps.append(batch)
 
     monkeypatch.setattr(preflight.time, "monotonic", lambda: clock[0])
-    checked = make_preflight(tmp_path, rehearse)
+    checked = make_preflight(tmp_path, rehearse, num_views)
     *_, epoch = checked.run()
     batches = checked.train.sampler.batches(1)
-    seconds = sum(len(batch) * max(LENGTHS[index] for index in batch) for batch in batches)
+    frames = sum(len(batch) * max(LENGTHS[index] for index in batch) for batch in batches)
+    seconds = num_views * frames
     expected = f"an epoch: {len(batches)} batches in each process, about {seconds // 60} min"
     assert epoch.startswith(expected)
 

@@ -77,7 +77,13 @@ def test_one_frame_or_masks_wider_than_the_bins_are_allowed() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"num_time_masks": -1}, {"max_freq_bins": -1}, {"max_time_fraction": 1.5}]
+    "settings",
+    [
+        {"num_time_masks": -1},
+        {"num_freq_masks": 10**12},
+        {"max_time_fraction": 1.5},
+        {"first_epoch": -1},
+    ],
 )
 def test_a_mask_setting_out_of_range_is_refused(settings: dict) -> None:
     with pytest.raises(InputError, match=f"`{next(iter(settings))}` must be"):

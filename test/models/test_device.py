@@ -39,7 +39,7 @@ def padded():
 def hopper(monkeypatch):
     """Let the simulated GPU have grouped products, which need bfloat16; forget old positions."""
     position._distances.cache_clear()
-    monkeypatch.setattr(experts, "groups_products", lambda x, weights: True)
+    monkeypatch.setattr(experts, "groups_products", lambda x, shape: True)
     torch.set_default_dtype(torch.bfloat16)
     yield
     torch.set_default_dtype(torch.float32)

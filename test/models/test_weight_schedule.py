@@ -41,6 +41,8 @@ def test_training_uses_the_weight_of_the_step_and_evaluation_the_last_one():
         (((0, 1.0), (10,)), r"must be a list of pairs \[step, weight\]"),
         (((10, 1.0), (10, 0.3)), r"steps of `ctc_weight_schedule` .* are \[10, 10\]"),
         (((-1, 1.0), (10, 0.3)), "must be 0 or more and ascend"),
+        (((float("nan"), 1.0), (10, 0.3)), "must be 0 or more and ascend"),
+        (((0, 1.0), (float("inf"), 0.3)), "must be 0 or more and ascend"),
         (((0, 1.5), (10, 0.3)), "weight` must be between 0 and 1, but is 1.5"),
         (((0, 1.0), (10, 0.4)), "last weight of `ctc_weight_schedule` must be 0.3"),
     ],

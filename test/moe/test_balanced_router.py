@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from rounding import assert_close
 
 from moeasr.errors import InputError
 from moeasr.moe.balanced_router import BalancedRouter
@@ -25,6 +26,16 @@ def test_the_bias_chooses_and_the_scores_alone_weigh(x):
         torch.testing.assert_close(routing.expert_weights[n], expected, rtol=0, atol=1e-12)
     shares = scores / scores.sum(dim=1, keepdim=True)
     torch.testing.assert_close(routing.probs, shares, rtol=0, atol=1e-12)
+
+
+def test_scores_that_underflow_still_have_a_relation():
+    router = BalancedRouter(2, 4, 2, "selected")
+    with torch.no_grad():
+        router.weight.fill_(-60.0)[3] = -59.5
+    routing = router(torch.ones(3, 2))
+    assert_close(routing.expert_weights.sum(dim=1), torch.ones(3), steps=4)
+    expected = torch.tensor([0.0, 0.0, 0.0, 1.0]).softmax(dim=0).expand(3, 4)
+    assert_close(routing.probs, expected, steps=1024)  # of logits near 120
 
 
 def test_full_weights_are_the_scores(x):

@@ -8,10 +8,10 @@ from moeasr.moe.top_k_routers import TopKRouter
 
 
 def test_it_is_cheap_up_to_a_number_of_products():
-    weights = torch.empty(8, 32, 16, device="meta")
+    shape = (8, 32, 16)
     frames = CHEAP_MACS // (2 * 8 * 32 * 16)
-    assert is_cheap(frames, weights)
-    assert not is_cheap(frames + 1, weights)
+    assert is_cheap(frames, shape)
+    assert not is_cheap(frames + 1, shape)
 
 
 def test_experts_that_are_not_selected_add_nothing():

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from dropped import RATES, assert_dropped
 from rounding import NETWORK_STEPS, assert_close
 
+from moeasr.low_rank import add_update
 from moeasr.moe import experts
 from moeasr.moe.experts import EXPERT_KERNELS, ExpertBank, loop_kernel
 from moeasr.moe.packed_experts import PackedExperts
@@ -69,7 +70,7 @@ def test_hidden_units_are_dropped_at_the_rate_in_training_only(
     monkeypatch, kernel, groups, activation, rate
 ):
     """Every hidden unit is activation(1), and an output is its own hidden unit + 5."""
-    monkeypatch.setattr(experts, "groups_products", lambda x, w1: groups)
+    monkeypatch.setattr(experts, "groups_products", lambda x, shape: groups)
     bank = ExpertBank(32, 32, 3, rate, EXPERT_KERNELS[kernel], activation)
     with torch.no_grad():
         bank.w1.zero_()
@@ -116,3 +117,15 @@ def test_experts_start_as_linear_layers_do(name, num_inputs):
         size = float(expert.square().mean()) * 3 * num_inputs
         assert abs(size - 1) < 5 * 0.9 / math.sqrt(expert.numel())
     assert not torch.equal(weight[0], weight[1])
+
+
+@pytest.mark.parametrize("kernel", EXPERT_KERNELS)
+def test_each_weight_is_read_once(kernel):
+    """With a low-rank update, each access to a weight computes it."""
+    bank, router = ExpertBank(6, 8, 4, 0.0, EXPERT_KERNELS[kernel]), TopKRouter(6, 4, 2, "full")
+    x, calls = torch.randn(9, 6), []
+    for name in ("w1", "w2"):
+        add_update(bank, name, rank=2, alpha=1.0)
+        bank.parametrizations[name][0].register_forward_hook(lambda *_: calls.append(1))
+    bank(x, router(x))
+    assert len(calls) == 2

@@ -62,6 +62,20 @@ def test_a_frame_with_more_experts_than_its_label_has_a_weight_near_0_for_the_ot
     assert routing.expert_weights.isfinite().all()
 
 
+@pytest.mark.parametrize("gap", [40.0, 50.0, 90.0, 110.0, 1000.0])
+@pytest.mark.parametrize("weight", [0.5, 1.0])
+def test_a_label_whose_experts_have_hardly_any_share_is_taught(gap, weight):
+    """The shares of experts 2 and 3 underflow in float32, their relation does not."""
+    logits = torch.tensor([[gap, 0.0, 0.0, 0.5]], requires_grad=True)
+    free = select_top_k(logits, 4, "full")
+    routing = route_by_labels(free, torch.tensor([[0.0, weight]]), "full")
+    expected = (1 - weight) * logits.softmax(dim=1)
+    expected[:, 2:] += weight * logits[:, 2:].softmax(dim=1)
+    assert_close(routing.weights_by_expert(), expected, steps=8, scale=gap)  # of the logits
+    (gradient,) = torch.autograd.grad(routing.expert_weights[:, 0].sum(), logits)
+    assert gradient.isfinite().all()
+
+
 def test_the_loss_is_the_share_of_all_experts_of_the_label():
     free = select_top_k(LOGITS.clone().requires_grad_(), 2, "selected")
     found = label_log_probs(free, torch.tensor([1, 0, 1]), num_labels=2)

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from moeasr.nn.convolution import ConvolutionModule
+from moeasr.nn.convolution import ConvolutionModule, DepthwiseConvolution
 from moeasr.nn.mask import make_valid_mask
 
 
@@ -67,3 +67,12 @@ def test_another_depths_module_shares_all_but_the_norm(has_norm):
     assert torch.equal(module(x, valid)[0], other(x, valid)[0])
     shared = {id(p) for p in module.parameters()} & {id(p) for p in other.parameters()}
     assert len(shared) == 6 and len(list(other.parameters())) == (8 if has_norm else 6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_under_autocast_on_a_cpu_it_computes_in_float32(dtype):
+    """PyTorch's kernel in bfloat16 never returns from some sizes, of which this is not one."""
+    module, x = DepthwiseConvolution(64, 64, 5, groups=64), torch.randn(2, 13, 64).to(dtype)
+    with torch.autocast("cpu", torch.bfloat16):
+        y = module(x)
+    assert y.dtype == dtype and torch.equal(y, module(x.float()).to(dtype))

@@ -141,7 +141,7 @@ class ExpertCtcHead(Head):
         """Compute the training loss, see `Head.loss_of`, and statistics of the labels.
 
         `acc_group` is the share of frames whose best expert, by the router alone, belongs to the
-        label. Utterances with an unknown label are not counted in it, nor in `loss_label`.
+        label; that of an utterance with an unknown label is 0. `loss_label` does not count these.
         """
         loss, stats = encoded.enc.new_zeros(()), {}
         targets = tokens, encoded.enc_lens, tokens_lens
