@@ -345,10 +345,23 @@ SIGNALS = changed_options(
 )
 
 
+EXPERTS = changed_options(
+    (
+        "model.encoder.feed_forward={type: moe, hidden_units: 16, num_experts: 4, "
+        "router: noisy_top_k, experts_per_frame: {train: [1, 2, 4], decode: 2}}",
+        "model.encoder.macaron_feed_forward={type: moe, hidden_units: 16, num_experts: 4, "
+        "router: balanced}",
+        *("train.ema.decay=0.9", "train.accum_steps=2", "train.max_epochs=2"),
+        "train.freeze=[{modules: decoder, until_epoch: 1}]",
+    )
+)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("data_type", "options"),
     [
+        ("raw", EXPERTS),
         ("raw", ("--set", "train.num_workers=2")),
         ("shard", ()),
         ("shard", ("--set", "data.batch.window_shards=3", "--set", "train.num_workers=2")),
