@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> None:
     """Run `moeasr average`."""
     args = get_parser().parse_args(argv)
     from moeasr import checkpoint
-    from moeasr.experiment.resumption import network_of
+    from moeasr.experiment.metadata import network_of
     from moeasr.logs import setup_logging
     from moeasr.train.averaging import average_checkpoints, choose_epochs, list_epochs
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from moeasr import checkpoint
-from moeasr.config import to_mapping
+from moeasr.config import from_mapping, to_mapping
+from moeasr.config_roles import values_by_key
 from moeasr.datadir.utterances import Utterances
 from moeasr.experiment.config import ExperimentConfig
 from moeasr.features.fbank_config import FbankConfig
@@ -100,3 +101,19 @@ def _digest(path: str | None) -> str | None:
     if path is None:
         return None
     return hashlib.sha256(checkpoint.find_file(path).read_bytes()).hexdigest()
+
+
+def network_of(content: Mapping[str, Any], path: str | Path) -> dict[str, Any]:
+    """Return the keys of a checkpoint's config that cannot change when a training is resumed.
+
+    Args:
+        content: The content of the checkpoint.
+        path: Path of the checkpoint, for messages.
+
+    Raises:
+        InputError: The checkpoint contains no config of a model.
+    """
+    checkpoint.require_keys(content, "config", ("model",), path)
+    config = from_mapping(ModelConfig, content["config"]["model"], path)
+    values = values_by_key(config, "identity", "objective")
+    return {f"model.{key}": value for key, value in values.items()}

@@ -9,10 +9,8 @@ from torch import Tensor
 
 from moeasr import checkpoint, distributed
 from moeasr.config import from_mapping
-from moeasr.config_roles import values_by_key
 from moeasr.experiment.config import ExperimentConfig, InitConfig
 from moeasr.logs import get_logger
-from moeasr.models.config import ModelConfig
 from moeasr.train.checkpoint_keeper import read_last
 from moeasr.train.resume import IDENTITY, Change, check_changes, warn_of_changes
 
@@ -97,22 +95,6 @@ def resume_changes(
     before = from_mapping(ExperimentConfig, last["config"], last_path)
     changes = check_changes(before, config, last_path)
     return [] if is_finished(config, last) else changes
-
-
-def network_of(content: Mapping[str, Any], path: str | Path) -> dict[str, Any]:
-    """Return the keys of a checkpoint's config that cannot change when a training is resumed.
-
-    Args:
-        content: The content of the checkpoint.
-        path: Path of the checkpoint, for messages.
-
-    Raises:
-        InputError: The checkpoint contains no config of a model.
-    """
-    checkpoint.require_keys(content, "config", ("model",), path)
-    config = from_mapping(ModelConfig, content["config"]["model"], path)
-    values = values_by_key(config, "identity", "objective")
-    return {f"model.{key}": value for key, value in values.items()}
 
 
 def is_finished(config: ExperimentConfig, last: Mapping[str, Any] | None) -> bool:

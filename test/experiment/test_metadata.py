@@ -4,10 +4,13 @@ import dataclasses
 import subprocess
 from pathlib import Path
 
+import pytest
 from experiments import DENSE, FBANK, TOKENIZER
 
-from moeasr.config import to_mapping
-from moeasr.experiment.metadata import checkpoint_metadata
+from moeasr.config import from_mapping, to_mapping
+from moeasr.errors import InputError
+from moeasr.experiment.config import ExperimentConfig
+from moeasr.experiment.metadata import checkpoint_metadata, network_of
 from moeasr.models.distillation import DistillationConfig
 
 
@@ -50,3 +53,18 @@ def test_a_checkpoint_carries_what_decoding_and_resuming_need(tmp_path, monkeypa
         "config_name": "small a.b=1 c=2",
         "train_command": "train --x",
     }
+
+
+def test_averages_need_checkpoints_of_one_network_but_not_of_one_procedure():
+    def network(**encoder):
+        config = from_mapping(ExperimentConfig, {"model": {"encoder": encoder}}, "here")
+        return network_of({"config": to_mapping(config)}, "a.pt")
+
+    assert network(dropout=0.2) == network()
+    assert network(d_model=128)["model.encoder.d_model"] == 128
+    assert "model.ctc_weight" in network()
+
+
+def test_a_checkpoint_without_a_config_is_named():
+    with pytest.raises(InputError, match=r"a\.pt"):
+        network_of({"config": 3}, "a.pt")

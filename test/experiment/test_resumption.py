@@ -18,7 +18,6 @@ from moeasr.experiment.config import DataConfig, ExperimentConfig, InitConfig
 from moeasr.experiment.resumption import (
     Resumption,
     is_finished,
-    network_of,
     resume_changes,
     take_up,
 )
@@ -89,20 +88,6 @@ def test_keys_of_the_network_and_of_the_objective_may_not_change(key, value, tmp
     new = changed(key, value)
     with pytest.raises(InputError, match=f"`{key}` is .*, but was .*"):
         resume_changes(new, last(), tmp_path / "last.pt")
-
-
-def test_averages_need_checkpoints_of_one_network_but_not_of_one_procedure():
-    assert network_of(last(changed("model.encoder.dropout", 0.2)), "a.pt") == network_of(
-        last(), "a.pt"
-    )
-    network = network_of(last(changed("model.encoder.d_model", 128)), "a.pt")
-    assert network["model.encoder.d_model"] == 128
-    assert "model.ctc_weight" in network
-
-
-def test_a_checkpoint_without_a_config_is_named():
-    with pytest.raises(InputError, match=r"a\.pt"):
-        network_of({"config": 3}, "a.pt")
 
 
 @pytest.mark.parametrize("cls", [*ENCODERS.values(), *FEED_FORWARDS.values()])
