@@ -78,7 +78,7 @@ def _open_network() -> Any:
     except (ImportError, AttributeError):
         raise InputError(
             "the detection of pauses by silero-vad needs the packages silero-vad and onnxruntime; "
-            "install them with `pip install 'moeasr[vad]'`"
+            "install them with `pip install -e '.[vad]'` in the checkout"
         ) from None
     options = onnxruntime.SessionOptions()
     options.inter_op_num_threads = options.intra_op_num_threads = 1

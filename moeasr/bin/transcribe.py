@@ -11,8 +11,8 @@ line per file), the subtitles SRT and WebVTT, CTM, or Praat's TextGrid. A file t
 is reported on standard error. The other files are still transcribed, and the exit status is 1.
 
 A file of more than 30 s is read in blocks and cut at its pauses, which a model that can stream
-finds itself; other models need silero-vad (pip install 'moeasr[vad]'). Memory does not grow with
-the duration of a file.
+finds itself; other models need silero-vad (pip install -e '.[vad]' in the checkout). Memory does
+not grow with the duration of a file.
 
 With --model, an exported model folder runs in onnxruntime, without PyTorch. Its most accurate mode
 is attention_rescoring. Joint decoding and language models require the checkpoint.

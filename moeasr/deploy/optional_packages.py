@@ -1,4 +1,4 @@
-"""Import of packages that belong to an extra (`pip install 'moeasr[deploy]'`)."""
+"""Import of packages that belong to an extra (`pip install -e '.[deploy]'`)."""
 
 import importlib
 from types import ModuleType
@@ -23,5 +23,6 @@ def import_optional(name: str, extra: str = "deploy") -> ModuleType:
             raise InputError(f"the package {name} cannot be imported: {error}") from None
         package = name.replace("_", "-")
         raise InputError(
-            f"this needs the package {package}; install it with `pip install 'moeasr[{extra}]'`"
+            f"this needs the package {package}; install it with `pip install -e '.[{extra}]'` in "
+            "the checkout"
         ) from None

@@ -95,8 +95,8 @@ On Android, iOS, in a browser, or from C, C#, Go, Java, JavaScript, Kotlin, Swif
 that language from <https://k2-fsa.github.io/sherpa/onnx/>. Its chunk size is fixed. Add {tail:.1f}
 seconds of silence to the end of a recording, so that its last chunk is decoded.
 
-A page that shows text while you speak, and a server for other programs (`pip install
-'moeasr[serve]'`):
+A page that shows text while you speak, and a server for other programs (`pip install -e '.[serve]'`
+in the checkout of moeasr):
 
 ```
 moeasr serve --model .

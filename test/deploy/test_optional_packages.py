@@ -10,9 +10,9 @@ from moeasr.errors import InputError
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it():
     assert import_optional("math") is math
-    with pytest.raises(InputError, match=r"no-such-thing; .*pip install 'moeasr\[deploy\]'"):
+    with pytest.raises(InputError, match=r"no-such-thing; .*pip install -e '\.\[deploy\]'"):
         import_optional("no_such_thing")
-    with pytest.raises(InputError, match=r"pip install 'moeasr\[serve\]'"):
+    with pytest.raises(InputError, match=r"pip install -e '\.\[serve\]'"):
         import_optional("no_such_thing", "serve")
 
 

@@ -186,7 +186,9 @@ def _file_system(address: str) -> "tuple[AbstractFileSystem, str]":
             options["client_kwargs"] = {"timeout": limits, "headers": headers, "trust_env": True}
         return fsspec.core.url_to_fs(address, **options)
     except ImportError as error:
-        package = "pip install 'moeasr[shards]'" if options or "aiohttp" in str(error) else error
+        package = error
+        if options or "aiohttp" in str(error):
+            package = "pip install -e '.[shards]' in the checkout"
         raise InputError(
             f"{address} cannot be read, because the package for such addresses is not installed: "
             f"{package}"
