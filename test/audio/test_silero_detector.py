@@ -52,5 +52,7 @@ def test_a_missing_package_is_one_sentence(package, monkeypatch):
     else:
         pytest.importorskip("onnxruntime")
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"install them with `pip install 'moeasr\[vad\]'`$"):
+    with pytest.raises(
+        InputError, match=r"install them with `pip install -e '\.\[vad\]'` in the checkout$"
+    ):
         SileroDetector(16000)

@@ -16,7 +16,7 @@ def call(tmp_path, *options):
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(InputError, match=r"package onnx.*pip install 'moeasr\[deploy\]'"):
+    with pytest.raises(InputError, match=r"package onnx.*pip install -e '\.\[deploy\]'"):
         call(tmp_path, "--checkpoint", "none")
 
 

@@ -20,7 +20,7 @@ __all__ = ["exp_dir", "folder", "sound"]
 
 def test_a_missing_extra_is_named(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "aiohttp", None)
-    with pytest.raises(InputError, match=r"package aiohttp; .*pip install 'moeasr\[serve\]'"):
+    with pytest.raises(InputError, match=r"package aiohttp; .*pip install -e '\.\[serve\]'"):
         serve.main(["--model", str(folder)])
 
 

@@ -340,7 +340,7 @@ def test_a_long_recording_is_cut_at_its_pauses(speaking_path, tmp_path, capsys):
 def test_vad_skips_what_is_not_speech(speaking_path, audio, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     argv = ["--checkpoint", str(speaking_path), "--vad", "--timestamps", str(audio["a.wav"])]
-    with pytest.raises(InputError, match=r"pip install 'moeasr\[vad\]'"):
+    with pytest.raises(InputError, match=r"pip install -e '\.\[vad\]'"):
         main(argv)
     monkeypatch.undo()
     pytest.importorskip("silero_vad")

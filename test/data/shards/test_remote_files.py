@@ -137,7 +137,11 @@ def test_every_driver_of_fsspec_serves(tmp_path):
     ("address", "module", "reason"),
     [
         ("s3://b/1.tar", "s3fs", "the package .* is not installed: Install s3fs to access S3"),
-        ("http://h/1.tar", "aiohttp", r"is not installed: pip install -e '\.\[shards\]' in the checkout"),
+        (
+            "http://h/1.tar",
+            "aiohttp",
+            r"is not installed: pip install -e '\.\[shards\]' in the checkout",
+        ),
         ("ftps3://h/1.tar", "none", "Protocol not known: ftps3"),
     ],
 )
