@@ -96,5 +96,5 @@ def test_missing_and_damaged_files_are_named(packages, tmp_path):
 
 def test_without_sherpa_a_sentence_says_how_to_install_it(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "sherpa_onnx", None)
-    with pytest.raises(InputError, match=r"needs the package sherpa-onnx.*moeasr\[deploy\]"):
+    with pytest.raises(InputError, match=r"needs the package sherpa-onnx.*\.\[deploy\]"):
         sherpa_texts(tmp_path, [], 16000)
