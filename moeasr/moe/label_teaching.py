@@ -35,14 +35,14 @@ def route_by_labels(
     """
     num_labels = label_weights_NL.size(1)
     owners_E = label_of_experts(routing.num_experts, num_labels, label_weights_NL.device)
-    own_NE = label_weights_NL.to(routing.logits.dtype)[:, owners_E]
-    share_N1 = label_weights_NL.to(routing.logits.dtype).sum(dim=1, keepdim=True)
-    # P and a / P may underflow and overflow, their logarithms do not
-    is_other_NE = (own_NE == 0) & (share_N1 > 0)  # with an unknown label, P is the sum of all p
+    label_weights_NL = label_weights_NL.to(routing.logits.dtype)
+    own_NE, weight_N1 = label_weights_NL[:, owners_E], label_weights_NL.sum(dim=1, keepdim=True)
+    # P may underflow and a / P overflow; their logarithms do not
+    is_other_NE = (own_NE == 0) & (weight_N1 > 0)  # with an unknown label, P is the sum of all p
     log_probs_NE = routing.logits.log_softmax(dim=-1).masked_fill(is_other_NE, -torch.inf)
     least = torch.finfo(routing.logits.dtype).tiny
     log_told_NE = own_NE.clamp(min=least).log() - log_probs_NE.logsumexp(dim=1, keepdim=True)
-    log_rest_N1 = (1 - share_N1).clamp(min=least).log()
+    log_rest_N1 = (1 - weight_N1).clamp(min=least).log()
     log_factor_NE = torch.where(own_NE > 0, torch.logaddexp(log_rest_N1, log_told_NE), log_rest_N1)
     logits_NE = routing.logits + log_factor_NE  # log (q / p)
     told = select_top_k(logits_NE, routing.expert_ids.size(1), expert_weights)
