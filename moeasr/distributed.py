@@ -18,6 +18,7 @@ import torch.distributed.nn.functional  # noqa: F401
 
 from moeasr.errors import InputError, LostContactError
 from moeasr.limits import TIMEOUT_SEC
+from moeasr.plurals import counted
 from moeasr.rank_report import TIMED_OUT
 
 COLLECTIVE_MARKS = ("gloo", "NCCL")
@@ -87,8 +88,8 @@ def find_device(name: str) -> torch.device:
     """Return the device of this process: the CPU, or for "cuda" the GPU with its local rank.
 
     Raises:
-        InputError: There is no such device, there are fewer GPUs than processes, or LOCAL_RANK is
-            not set.
+        InputError: There is no such device, there are fewer GPUs than processes, several processes
+            would use one, or LOCAL_RANK is not set.
     """
     try:
         device = torch.device(name)
@@ -98,15 +99,19 @@ def find_device(name: str) -> torch.device:
         return device
     if not torch.cuda.is_available():
         raise InputError("device 'cuda': PyTorch sees no GPU on this machine; use 'cpu'")
+    is_alone, count = _env_int("WORLD_SIZE", "1") <= 1, torch.cuda.device_count()
     if device.index is None:
-        is_alone = _env_int("WORLD_SIZE", "1") <= 1
-        number, count = _env_int("LOCAL_RANK", "0" if is_alone else ""), torch.cuda.device_count()
+        number = _env_int("LOCAL_RANK", "0" if is_alone else "")
         if number >= count:
             raise InputError(
                 f"process {number} has no GPU of its own: this machine shows {count}; start at "
                 "most one process per GPU"
             )
         device = torch.device("cuda", number)
+    elif not is_alone:
+        raise InputError(f"device '{name}': each process needs a GPU of its own; use 'cuda'")
+    elif device.index >= count:
+        raise InputError(f"device '{name}': this machine shows {counted(count, 'GPU')}")
     torch.cuda.set_device(device)
     return device
 
@@ -127,6 +132,13 @@ def sum_in_place(values: torch.Tensor) -> None:
     if dist.is_initialized():
         with _one_sentence():
             dist.all_reduce(values)
+
+
+def copy_from_main(values: torch.Tensor) -> None:
+    """Replace `values` by those of the first process."""
+    if dist.is_initialized():
+        with _one_sentence():
+            dist.broadcast(values, src=0)
 
 
 def start_sum(values: torch.Tensor) -> Callable[[], None]:

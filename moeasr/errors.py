@@ -21,12 +21,21 @@ class LostContactError(InputError):
     """The end of a process because another process of the same training has ended or hangs."""
 
 
+OUT_OF_MEMORY = (
+    "can't allocate memory",  # PyTorch, on a CPU
+    "CUDA error: out of memory",  # CUDA outside of PyTorch's allocator
+    "_STATUS_ALLOC_FAILED",  # cuBLAS and cuDNN
+    "Failed to CUDA malloc",  # NCCL
+)
+"""Texts of errors that have no class of their own."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether memory of the machine or of a GPU is exhausted, without importing torch."""
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
-        or "can't allocate memory" in str(error)
+        or any(text in str(error) for text in OUT_OF_MEMORY)
     )
 
 

@@ -15,7 +15,11 @@ def seed_all(seed: int) -> None:
 
 
 def generator_states() -> dict[str, Any]:
-    """Return the state of every generator, in types that a checkpoint can store."""
+    """Return the state of every generator that this process uses, in types for a checkpoint.
+
+    Of several GPUs, it is the one of this process, so that a training may resume on machines with
+    other numbers of GPUs.
+    """
     numpy_state = np.random.get_state(legacy=False)
     version, internal, gauss = random.getstate()
     return {
@@ -27,12 +31,15 @@ def generator_states() -> dict[str, Any]:
             "gauss": float(numpy_state["gauss"]),
         },
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "cuda": [torch.cuda.get_rng_state()] if torch.cuda.is_initialized() else [],
     }
 
 
 def restore_generators(states: dict[str, Any]) -> None:
-    """Restore every generator to the state that `generator_states` returned."""
+    """Restore every generator to the state that `generator_states` returned.
+
+    The state of a GPU's generator is that of the present GPU now, whichever it was before.
+    """
     version, internal, gauss = states["python"]
     random.setstate((version, tuple(internal), gauss))
     saved = states["numpy"]
@@ -47,4 +54,4 @@ def restore_generators(states: dict[str, Any]) -> None:
     )
     torch.set_rng_state(states["torch"])
     if states["cuda"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(states["cuda"])
+        torch.cuda.set_rng_state(states["cuda"][0])

@@ -92,6 +92,20 @@ def test_each_process_needs_a_gpu_of_its_own(monkeypatch):
         distributed.find_device("cuda")
 
 
+def test_a_gpu_by_its_number_is_for_one_process(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert distributed.find_device("cuda:1") == torch.device("cuda", 1)
+    with pytest.raises(InputError, match="^device 'cuda:2': this machine shows 2 GPUs$"):
+        distributed.find_device("cuda:2")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with pytest.raises(InputError, match="^device 'cuda:0': each process needs a GPU of its own"):
+        distributed.find_device("cuda:0")
+
+
 def test_a_collective_operation_that_fails_anywhere_is_one_sentence(monkeypatch):
     """Sharded layers communicate inside their forward and backward passes."""
     variables = {"WORLD_SIZE": "2", "RANK": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}

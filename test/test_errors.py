@@ -3,8 +3,9 @@
 import json
 
 import pytest
+import torch
 
-from moeasr.errors import InputError, describe, did_you_mean, naming
+from moeasr.errors import InputError, describe, did_you_mean, is_out_of_memory, naming
 
 
 def test_an_error_is_described_by_its_kind_its_text_and_the_place_that_raised_it():
@@ -16,6 +17,25 @@ def test_an_error_is_described_by_its_kind_its_text_and_the_place_that_raised_it
     assert sentence.endswith(f"({raised.path.name}, line {raised.lineno + 1})")
     assert raised.path.name == "decoder.py"
     assert describe(ValueError("two\nlines")) == "ValueError: two lines"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."),
+        torch.AcceleratorError("CUDA error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    ],
+)
+def test_exhausted_memory_is_recognised_in_all_its_forms(error):
+    assert is_out_of_memory(error)
+
+
+def test_other_errors_are_no_exhausted_memory():
+    assert not is_out_of_memory(RuntimeError("CUDA error: an illegal memory access"))
 
 
 def test_the_nearest_name_is_suggested_if_there_is_one():

@@ -40,3 +40,17 @@ def test_the_largest_seed_works_for_every_generator_and_rank():
     np.random.default_rng(MAX_SEED).random()
     np.random.SeedSequence([MAX_SEED, 1])
     torch.Generator().manual_seed(MAX_SEED)
+
+
+def test_a_checkpoint_holds_the_generator_of_the_gpu_of_its_process_alone(monkeypatch):
+    """A training may resume where other GPUs, or fewer, are visible."""
+    state = torch.arange(16, dtype=torch.uint8)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda: state)
+    restored = []
+    monkeypatch.setattr(torch.cuda, "set_rng_state", restored.append)
+    states = generator_states()
+    assert states["cuda"] == [state]
+    restore_generators(states)
+    assert restored == [state]

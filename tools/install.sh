@@ -45,6 +45,10 @@ is_new_enough() {
   "$1" -c 'import sys; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1
 }
 
+if [ -n "${PYTHON:-}" ] && ! is_new_enough "$PYTHON"; then
+  echo "$0: PYTHON=$PYTHON is not Python 3.10 or newer" >&2
+  exit 1
+fi
 python=
 for candidate in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11 python3.10; do
   if is_new_enough "$candidate"; then

@@ -32,6 +32,8 @@ class Resumption(NamedTuple):
     """Mean of the features, (F,), in the CMVN of `last.pt`; None for a new training."""
     is_finished: bool = False
     """True if `last.pt` completes the training, whose `config.yaml` then stays."""
+    step: int = 0
+    """Number of optimizer steps in `last.pt`; 0 for a new training."""
 
     def restarts_with(self, shard_layout: str) -> bool:
         """Return whether an interrupted epoch must start again, with shards of this layout."""
@@ -74,6 +76,7 @@ def take_up(
         identity={name: last[name] for name in IDENTITY if name in last},
         cmvn_mean=last["model"].get("cmvn.mean"),
         is_finished=is_finished(config, last),
+        step=last["trainer"]["step"],
     )
 
 

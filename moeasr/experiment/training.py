@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from moeasr import distributed
+from moeasr.config import to_mapping
 from moeasr.data.batch import Batch
 from moeasr.experiment.batches import make_batches, read_features_config
 from moeasr.experiment.config import load_experiment, write_config
@@ -24,6 +25,7 @@ from moeasr.report.training_pictures import TrainingPictures
 from moeasr.seed import seed_all
 from moeasr.text.tokenizer import Tokenizer
 from moeasr.train.freezing import warn_of_frozen_new
+from moeasr.train.rank_agreement import check_same_config, check_same_inputs, share_weights
 from moeasr.train.resume import check_identity
 from moeasr.train.trainer import Trainer
 
@@ -93,6 +95,16 @@ def _prepare(inputs: TrainingInputs, device: torch.device, is_rehearsal: bool) -
     fbank = read_features_config(*sets, mean.numel(), inputs.data_type)
     exp_dir = Path(inputs.exp_dir)
     resumption = take_up(config, exp_dir, (mean, istd), inputs.cmvn)
+    check_same_config(to_mapping(config))
+    check_same_inputs(
+        {
+            "seed": inputs.seed,
+            "data type": inputs.data_type,
+            "dictionary": dict(tokenizer.state()),
+            "kind of features": to_mapping(fbank),
+            "step in last.pt": resumption.step,
+        }
+    )
 
     seed_all(inputs.seed)
     model = build_model(config.model, mean.numel(), tokenizer.vocab_size, (mean, istd))
@@ -101,12 +113,13 @@ def _prepare(inputs: TrainingInputs, device: torch.device, is_rehearsal: bool) -
         config.adapter.attach(model, new)
     warn_of_frozen_new(model, config.train.freeze, config.train.max_epochs, new)
     model = model.to(device)
+    share_weights(model)
     logger.info("parameters: %s", count_params(model).describe())
     if config.adapter is not None:
         trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
         millions = trained / 1e6, count_params(model).total / 1e6
         logger.info("%.2f M of %.2f M parameters are trained (`adapter`)", *millions)
-    # All processes start from the same weights, but draw their own dropout and chunk sizes.
+    # Processes draw their own dropout and chunk sizes.
     seed_all(inputs.seed + distributed.rank())
 
     common = (config, tokenizer, model.output_len, inputs.seed)
@@ -121,6 +134,14 @@ def _prepare(inputs: TrainingInputs, device: torch.device, is_rehearsal: bool) -
     if resumption.identity is not None:  # before a record of the experiment is changed
         check_identity(resumption.identity, metadata, exp_dir / "last.pt")
     dev = make_batches(inputs.dev_dir, *common, None, inputs.data_type, lists[1])
+    check_same_inputs(
+        {
+            "training set": (metadata["training_set"], metadata["training_text"]),
+            "dev set": (dev.utterances.digest(), dev.utterances.text_digest()),
+            "layout of shards": train.shard_layout,
+            "teacher": metadata["teacher"],
+        }
+    )
     trainer = Trainer(
         model=model,
         loss_of=make_loss(model, config.distillation, tokenizer, fbank, device),

@@ -496,6 +496,46 @@ def test_a_second_training_with_several_processes_is_refused_and_none_of_them_wa
     assert [path.name for path in exp_dir.iterdir()] == [".lock"]
 
 
+OWN_OPTIONS = """
+import os
+import sys
+from moeasr.bin import run, train
+
+run(lambda: train.main([*sys.argv[2:], *sys.argv[1].split("|")[int(os.environ["RANK"])].split()]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        (
+            "--seed 3|--seed 3 --set train.optim.lr=0.5",
+            "`train.optim.lr` is 0.5 in process 1, but 0.01 in process 0",
+        ),
+        (
+            "--seed 3|--seed 3 --train-dir {half}",
+            "process 1 has another training set than process 0",
+        ),
+    ],
+)
+def test_processes_with_other_options_or_data_do_not_train_together(source, options, fault):
+    """The sums of their gradients would belong to no training."""
+    data_dir = audio_sets.prepare(source, "raw")
+    half = shutil.copytree(data_dir, data_dir.with_name("half"))
+    lines = (half / "text").read_text().splitlines(keepends=True)
+    (half / "text").write_text("".join(lines[: len(lines) // 2]))
+    worker = data_dir.with_name("worker.py")
+    worker.write_text(OWN_OPTIONS)
+    command = arguments(data_dir, "raw", "exp")
+    given = options.format(half=half)
+    for ended in run_two_processes(str(worker), given, *command, imports=TRAINING):
+        advice = "start all processes with the same options and the same files"
+        assert ended.status == 1
+        assert ended.error.splitlines()[-1] == f"worker.py: {fault}; {advice}"
+    assert not (data_dir.with_name("exp") / "config.yaml").exists()
+
+
 @pytest.mark.slow
 def test_a_training_resumes_with_smaller_batches(source):
     data_dir = audio_sets.prepare(source, "raw")

@@ -7,28 +7,31 @@
 #   --wenet W          a checkout of WeNet, to measure its loop over experts too
 #   --out DIR          directory for the logs (default: exp_gpu)
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+fail() { # fail <sentence>: say what is wrong and end
+  echo "$0: $1" >&2
+  exit 1
+}
 
 download_dir='' wenet=() out=exp_gpu
 while [ $# -gt 0 ]; do
-  case $1 in
-    --download-dir) download_dir=$(realpath "$2") ;;
-    --wenet) wenet=(--wenet "$2") ;;
+  [ $# -ge 2 ] || fail "$1 needs a value"
+  case $1 in # paths are relative to the caller's directory
+    --download-dir) download_dir=$2 ;;
+    --wenet) wenet=(--wenet "$(realpath -- "$2")") ;;
     --out) out=$2 ;;
-    *)
-      echo "$0: unknown option $1" >&2
-      exit 1
-      ;;
+    *) fail "unknown option $1" ;;
   esac
   shift 2
 done
-[ -n "$download_dir" ] || { echo "$0: --download-dir is missing" >&2; exit 1; }
-command -v nvidia-smi >/dev/null || {
-  echo "$0: this machine has no nvidia-smi; the checks need an NVIDIA GPU and its driver" >&2
-  exit 1
-}
+[ -n "$download_dir" ] || fail "--download-dir is missing"
+[ -d "$download_dir" ] || fail "--download-dir $download_dir is no directory"
+download_dir=$(realpath -- "$download_dir")
 mkdir -p "$out"
-out=$(realpath "$out")
+out=$(realpath -- "$out")
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+command -v nvidia-smi >/dev/null ||
+  fail "this machine has no nvidia-smi; the checks need an NVIDIA GPU and its driver"
 # shellcheck source=../activate.sh
 . tools/activate.sh
 

@@ -12,7 +12,8 @@ counted from the start of the first word and from the end of the last word in th
 The client sends `Done` as soon as the last word has ended, or with `--pause` waits for the end
 point. `clients` repeats utterances at full speed, `connections` opens and closes streams in all
 ways. Both compare every final text with that of a single stream, and print the memory of the
-server as it grows. The exit status is 1 if a text is wrong or a client fails.
+server as it grows. The exit status is 1 if a text is wrong, an utterance has no final result, or a
+client fails.
 
 `--sherpa-client` gives the program of the package sherpa-onnx-bin, which is one of the clients. It
 needs utterances of 16 kHz.
@@ -164,7 +165,7 @@ async def stream(
 
 async def latency(server: Server, utterances: list[Utterance], args: argparse.Namespace) -> int:
     """Print the times of first partial and final results of single streams in real time."""
-    partial_sec, final_sec = [], []
+    partial_sec, final_sec, num_faults = [], [], 0
     async with aiohttp.ClientSession() as session:
         for utterance in utterances:
             if not utterance.text:
@@ -179,12 +180,16 @@ async def latency(server: Server, utterances: list[Utterance], args: argparse.Na
             if finals:
                 partial_sec.append(shown[0] - utterance.first_word_sec)
                 final_sec.append(finals[0] - utterance.last_word_sec)
+            else:
+                num_faults += 1
     print(f"{len(final_sec)} utterances     median   90 %    worst")
+    if not final_sec:
+        return num_faults
     for name, values in (("first partial", partial_sec), ("final", final_sec)):
         ranked = sorted(values)
         high = ranked[min(len(ranked) - 1, round(0.9 * len(ranked)))]
         print(f"{name:15} {statistics.median(ranked):9.2f} s {high:6.2f} s {ranked[-1]:6.2f} s")
-    return 0
+    return num_faults
 
 
 async def clients(server: Server, utterances: list[Utterance], args: argparse.Namespace) -> int:

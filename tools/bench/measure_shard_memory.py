@@ -89,7 +89,7 @@ def measure(rank: int, port: int, args: argparse.Namespace, parallel: str) -> No
         if distributed.is_main():
             print(
                 f"{parallel}: {counts.describe()}; weights and optimizer {held_mb:.0f} MB, "
-                f"resident {grown_mb:.0f} MB more than before, peak {peak_mb:.0f} MB"
+                f"resident {grown_mb:.0f} MB more than before, peak of the process {peak_mb:.0f} MB"
             )
 
 

@@ -3,10 +3,10 @@
     V/bin/python tools/oracle/measure_speed.py --wenet D
 
 For V and D see wenet_oracle.py. The script uses random speech, untrained weights, one thread, and
-alternating rounds in one process; pin it to a core. Encoders process whole utterances, and chunks
-of 16 frames with 4 left chunks: WeNet's MoE and dense models, and those of moeasr in every
-precision. A training step consists of forward, losses, backward, clipping and Adam, in float32 and
-with bfloat16 autocast. The default sizes need 12 GB of memory.
+alternating rounds in one process; pin it to a core. Encoders with CTC process whole utterances, and
+chunks of 16 frames with 4 left chunks: WeNet's MoE and dense models, and those of moeasr in every
+precision. A training step consists of forward, losses, backward, clipping and the same AdamW for
+both, in float32 and with bfloat16 autocast. The default sizes need 12 GB of memory.
 """
 
 import argparse
@@ -75,10 +75,12 @@ def compare_encoders(size, seconds, num_rounds):
     lens = torch.tensor([feats.size(1)])
     whole, chunks = {}, {}
     for name, is_moe in (("WeNet dense", False), ("WeNet MoE", True)):
-        encoder = their_model(*size, is_moe).eval().encoder
+        model = their_model(*size, is_moe).eval()
+        encoder = model.encoder
         encoder.use_dynamic_chunk = True  # may stream; in training it would draw chunk sizes
-        whole[name] = functools.partial(encoder, feats, lens, -1, -1)
-        chunks[name] = functools.partial(encoder.forward_chunk_by_chunk, feats, 16, 4)
+        whole[name] = with_ctc(model, functools.partial(encoder, feats, lens, -1, -1))
+        in_chunks = functools.partial(encoder.forward_chunk_by_chunk, feats, 16, 4)
+        chunks[name] = with_ctc(model, in_chunks)
     for precision in PRECISIONS:
         model = optimize_for_inference(our_model(*size).eval(), precision)
         whole[f"ours MoE {precision}"] = full_pass(model, feats)
@@ -93,6 +95,11 @@ def compare_encoders(size, seconds, num_rounds):
                 f"as WeNet's MoE {shown(to_moe)}, its dense {shown(to_dense)}",
                 flush=True,
             )
+
+
+def with_ctc(model, encode):
+    """Return a function that also computes the log-probabilities of CTC, as our passes do."""
+    return lambda: model.ctc.log_softmax(encode()[0])
 
 
 def shown(ratio):
@@ -115,10 +122,7 @@ class Theirs(nn.Module):
 
 def compare_training(size, batch, num_rounds):
     models = {"WeNet": Theirs(their_model(*size)), "ours": our_model(*size)}
-    optimizers = {
-        "WeNet": torch.optim.Adam(models["WeNet"].parameters(), lr=1e-5),
-        "ours": build_optimizer(models["ours"], OptimConfig(lr=1e-5)),
-    }
+    optimizers = {n: build_optimizer(m, OptimConfig(lr=1e-5)) for n, m in models.items()}
     for name, model in models.items():
         print(f"{name}: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters")
     for in_bf16 in (False, True):

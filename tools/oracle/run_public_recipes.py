@@ -280,6 +280,8 @@ def main() -> None:
     parser.add_argument("--only", default="", help="run only recipes whose name contains this text")
     parser.add_argument("--keep", type=Path, help="working directory, which is kept")
     args = parser.parse_args()
+    if args.keep and args.keep.exists() and any(args.keep.iterdir()):
+        parser.error(f"--keep {args.keep} must be empty or absent")
     base = args.keep or Path(tempfile.mkdtemp())
     base.mkdir(parents=True, exist_ok=True)
     for name in ("moeasr", "tools", "utils"):

@@ -17,5 +17,6 @@ def add_process_options(parser: argparse.ArgumentParser) -> None:
         default=TIMEOUT_SEC,
         metavar="N",
         help="longest time that a process waits for another one, in seconds; it must exceed the "
-        "differences in reading and evaluation (default: %(default)s)",
+        "differences in reading and evaluation, and the time that the pictures of an epoch take "
+        "(default: %(default)s)",
     )
