@@ -49,7 +49,14 @@ def apply_settings(
     values = {name: _plain(value) for name, value in settings.items()}
     given = given_fields(values, type(defaults))
     mapping = merge(to_mapping(defaults), given)
-    return from_mapping(type(defaults), mapping, "settings"), given
+    try:
+        return from_mapping(type(defaults), mapping, "settings"), given
+    except InputError as error:
+        sections = [name for name, value in given.items() if isinstance(value, Mapping)]
+        message = str(error)
+        for section in sections:  # the caller gave the name of the field alone
+            message = message.replace(f"'{section}.", "'")
+        raise InputError(message) from None
 
 
 def _plain(value: Any) -> Any:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias, Union, cast, overload
+from typing import Any, BinaryIO, TypeAlias, Union, cast, overload
 
 import numpy as np
 
@@ -17,14 +17,14 @@ from moeasr.api.live_stream import LiveStream
 from moeasr.api.long_recording import WHOLE_SEC, RecordingTranscriber
 from moeasr.api.transcription import Transcription
 from moeasr.audio.arrays import Samples, check_sample_rate, is_number, read_samples
-from moeasr.audio.audio_blocks import AudioBlocks, open_blocks
+from moeasr.audio.audio_blocks import AudioBlocks, open_blocks, open_copy
 from moeasr.decode.config import DecodeConfig
 from moeasr.decode.fusion.config import FusionConfig
 from moeasr.decode.live.config import EndpointConfig
 from moeasr.errors import InputError
 
-Recording: TypeAlias = Union[str, "os.PathLike[str]", Samples]
-"""The path of an audio file, or samples."""
+Recording: TypeAlias = Union[str, "os.PathLike[str]", BinaryIO, Samples]
+"""The path of an audio file, the open file, or samples."""
 
 
 class SpeechRecognizer:
@@ -102,8 +102,9 @@ class SpeechRecognizer:
             >>> asr.transcribe(samples, sample_rate=44100, beam_size=20)
 
         Args:
-            audio: The path of an audio file; or samples, (S,) or (S, C), as an array of NumPy, a
-                tensor of torch or a list of numbers; or a list of these. Floating-point samples lie
+            audio: The path of an audio file; or the file itself, open for reading bytes, such as
+                `io.BytesIO(content)`; or samples, (S,) or (S, C), as an array of NumPy, a tensor of
+                torch or a list of numbers; or a list of these. Floating-point samples lie
                 in [-1, 1]; uint8, int16 and int32 are scaled. Channels are mixed down to their
                 mean.
             sample_rate: The rate of samples, Hz. A file has its own rate.
@@ -111,8 +112,8 @@ class SpeechRecognizer:
             mode: The decoding mode, one of `modes`, or the import path of another search. None
                 chooses the most accurate mode that the model can do with the settings.
             **settings: Fields of `moeasr.decode.config.DecodeConfig` and its `FusionConfig`, such
-                as `beam_size`, `chunk_size`, `lm` and `context`. They are the options of `moeasr
-                transcribe`.
+                as `beam_size`, `chunk_size`, and `context`, the path of a file of phrases. They are
+                the options of `moeasr transcribe`.
 
         Returns:
             A result, or a list with the result of each recording.
@@ -208,23 +209,38 @@ def _opened(
     audio: Recording, sample_rate: int | None, name: str
 ) -> Iterator[AudioBlocks | _Samples]:
     """Open a recording, which is a file or samples in memory."""
-    if not isinstance(audio, (str, os.PathLike)):
+    is_path, is_file = isinstance(audio, (str, os.PathLike)), hasattr(audio, "read")
+    if not is_path and not is_file:
         yield _Samples(*read_samples(audio, sample_rate, name))
         return
-    path = os.fspath(audio)
+    name = os.fspath(audio) if is_path else name
     if sample_rate is not None:
         raise InputError(
-            f"`sample_rate` is only for arrays of samples; omit it for the audio file {path}, "
+            f"`sample_rate` is only for arrays of samples; omit it for the audio file {name}, "
             "which has its own sample rate"
         )
-    with open_blocks(path) as blocks:
+    if is_file:
+        _check_binary(audio, name)
+    with open_copy(audio, name) if is_file else open_blocks(name) as blocks:
         yield blocks
+
+
+def _check_binary(file: Any, name: str) -> None:
+    """Raise `InputError` unless a file object gives bytes."""
+    try:
+        is_binary = isinstance(file.read(0), bytes)
+    except (OSError, ValueError) as error:  # ValueError: a closed file
+        raise InputError(f"{name} cannot be read: {error}") from None
+    if not is_binary:
+        raise InputError(f"{name} is a file opened as text; open it with the mode 'rb'")
 
 
 def _task(
     settings: dict[str, Any], defaults: DecodeConfig, mode: str | None, language: str | None
 ) -> Task:
     """Return the decoding task: mode, language and settings, chosen by the user or by default."""
+    if isinstance(settings.get("context"), (list, tuple)):
+        raise InputError("`context` must be the path of a file with one phrase per line, no list")
     config, given = apply_settings(settings, defaults)
     FusionConfig.check_given(given.get("fusion", {}))
     return Task(mode=mode, config=config, given=list(given), language=language)

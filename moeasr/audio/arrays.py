@@ -29,13 +29,25 @@ MANY_CHANNELS = 32
 than samples, its dimensions are taken to be in the wrong order."""
 
 
-def to_waveform(samples: Samples, name: str = "the recording") -> np.ndarray:
+BYTES_ADVICE = (
+    "; 16-bit samples become an array by `numpy.frombuffer(data, 'int16')`, and the content of an "
+    "audio file is read from `io.BytesIO(data)`"
+)
+SHAPES = "samples of shape (S,) or (S, C)"
+NARROW = 2**15
+"""Largest magnitude of 16-bit samples. Audio in wider integers reaches it only by noise."""
+
+
+def to_waveform(
+    samples: Samples, name: str = "the recording", expected: str = SHAPES
+) -> np.ndarray:
     """Return samples as mono float32 in [-1, 1].
 
     Args:
         samples: (S,) or (S, C), of a floating-point type in [-1, 1], or uint8, int16 or int32,
             which are scaled. Channels are mixed down to their mean.
         name: The name of the recording in messages.
+        expected: What the recording may be, for the message about something else.
 
     Returns:
         (S,) samples, perhaps none.
@@ -47,10 +59,8 @@ def to_waveform(samples: Samples, name: str = "the recording") -> np.ndarray:
     array = _as_array(samples, name)
     if array.ndim not in (1, 2):
         found = f"has the shape {array.shape}" if array.ndim else f"is a {type(samples).__name__}"
-        raise InputError(
-            f"{name} must be the path of an audio file, or samples of shape (S,) or (S, C), but it "
-            f"{found}"
-        )
+        advice = "" if not isinstance(samples, (bytes, bytearray)) else BYTES_ADVICE
+        raise InputError(f"{name} must be {expected}, but it {found}{advice}")
     if array.size == 0:
         return np.zeros(0, np.float32)
     if array.ndim == 2 and array.shape[1] > max(array.shape[0], MANY_CHANNELS):
@@ -72,11 +82,13 @@ def read_samples(
         name: The name of the recording in messages.
 
     Raises:
-        InputError: As `to_waveform`, or there are no samples, or the rate is not one of audio.
+        InputError: As `to_waveform`, or there are no samples, the rate is not one of audio, or
+            16-bit samples have the type int32.
     """
-    waveform = to_waveform(samples, name)
+    waveform = to_waveform(samples, name, f"an audio file, its path, or {SHAPES}")
     if waveform.size == 0:
         raise InputError(f"{name} contains no samples")
+    _check_width(_as_array(samples, name), name)
     return waveform, check_sample_rate(rate_hz)
 
 
@@ -103,8 +115,19 @@ def check_sample_rate(rate_hz: Any) -> int:
     return whole
 
 
+def _check_width(array: np.ndarray, name: str) -> None:
+    """Raise `InputError` if 16-bit samples were converted to int32 without scaling."""
+    if array.dtype != np.int32 or np.abs(array.astype(np.int64)).max() > NARROW:
+        return
+    if np.any(array % 256):  # 24-bit samples in 32 bits are multiples of 256, however quiet
+        raise InputError(
+            f"{name} has int32 samples in the range of int16; give them as int16, or multiply them "
+            "by 65536"
+        )
+
+
 def _as_array(samples: Samples, name: str) -> np.ndarray:
-    if hasattr(samples, "detach"):  # a tensor
+    if hasattr(samples, "detach") and hasattr(samples, "cpu"):  # a tensor
         samples = samples.detach().cpu()
         if str(samples.dtype) == "torch.bfloat16":  # NumPy has no such type
             samples = samples.float()

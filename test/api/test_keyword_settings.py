@@ -57,8 +57,8 @@ def test_unknown_names_are_refused_with_the_nearest(name, sentence):
     [
         ({"beam_size": "3"}, "settings: 'beam_size' must be an integer, but is '3'"),
         ({"beam_size": 0}, "`beam_size` must be at least 1, but is 0"),
-        ({"lm_level": "letter"}, "'fusion.lm_level' must be 'word' or 'unit', but is 'letter'"),
-        ({"context": 7}, "'fusion.context' must be text, but is 7"),
+        ({"lm_level": "letter"}, "'lm_level' must be 'word' or 'unit', but is 'letter'"),
+        ({"context": 7}, "'context' must be text, but is 7"),
     ],
 )
 def test_wrong_values_are_refused(settings, sentence):

@@ -1,5 +1,7 @@
 """`moeasr.load` and what it returns: the text of `moeasr transcribe`, or one sentence."""
 
+import io
+
 import numpy as np
 import pytest
 import soundfile
@@ -95,7 +97,17 @@ def test_a_list_gives_the_result_of_each(asr, sound, tmp_path):
         ([[0.0, 0.1]], {"sample_rate": 16000}, "a list of lists may be one recording of several"),
         ("missing.wav", {}, "audio file missing.wav: No such file"),
         ("a.wav", {"sample_rate": 16000}, "omit it for the audio file a.wav, which has"),
-        (None, {}, "must be the path of an audio file, or samples of shape"),
+        (None, {}, r"must be an audio file, its path, or samples of shape \(S,\) or \(S, C\), but"),
+        (
+            b"RIFF",
+            {},
+            r"but it is a bytes; 16-bit samples become .* read from `io.BytesIO\(data\)`",
+        ),
+        (io.StringIO("RIFF"), {}, "the recording is a file opened as text; open it with the mode"),
+        (io.BytesIO(b""), {}, r"the recording is empty \(0 bytes\)"),
+        (io.BytesIO(b"RIFF"), {"sample_rate": 8000}, "`sample_rate` is only for arrays"),
+        ("a.wav", {"context": ["A B"]}, "`context` must be the path of a file with one phrase per"),
+        ("a.wav", {"context": 1}, "^settings: 'context' must be text, but is 1$"),
         ("a.wav", {"beam_sise": 4}, "unknown setting 'beam_sise'; did you mean 'beam_size'"),
         ("a.wav", {"beam_size": "4"}, "'beam_size' must be an integer"),
         ("a.wav", {"lm_weight": 0.4}, "`lm_weight` has no effect without `lm`"),
@@ -113,6 +125,26 @@ def test_whatever_cannot_be_done_is_said_in_one_sentence(asr, audio, settings, s
     with pytest.raises(ValueError, match=sentence) as refusal:
         asr.transcribe(audio, **settings)
     assert isinstance(refusal.value, InputError) and "\n" not in str(refusal.value)
+
+
+def test_an_open_file_is_read_and_stays_open(asr, sound, tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, sound(8000), 8000)
+    expected = asr.transcribe(path).text
+    with open(path, "rb") as file:
+        assert expected and asr.transcribe(file).text == expected
+        assert not file.closed
+    found = asr.transcribe([io.BytesIO(path.read_bytes()), path])
+    assert [result.text for result in found] == [expected] * 2
+    with pytest.raises(InputError, match="the recording cannot be read: .*closed file"):
+        asr.transcribe(file)
+
+
+def test_a_packet_is_no_path(asr):
+    stream = asr.stream(sample_rate=16000)
+    for packet, kind in (("a.wav", "str"), (b"ab", "bytes; 16-bit samples become an array by")):
+        with pytest.raises(InputError, match=rf"^the packet must be samples of .* is a {kind}"):
+            stream.push(packet)
 
 
 def test_the_endpoint_of_a_stream_is_a_truth_value(asr):

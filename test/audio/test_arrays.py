@@ -105,3 +105,13 @@ def test_rates_that_are_none(rate_hz, sentence):
 def test_what_is_one_sample():
     assert all(map(is_number, [1, 0.5, np.float32(1), np.array(1), torch.tensor(1)]))
     assert not any(map(is_number, ["1", [1], np.array([1]), torch.tensor([1]), None]))
+
+
+def test_16_bit_samples_in_int32_are_no_silence():
+    """Division by 2^31 would leave nothing that can be heard."""
+    loud = np.array([100, -32768, 5], np.int32)
+    with pytest.raises(InputError, match="^the recording has int32 samples in the range of int16"):
+        read_samples(loud, 16000)
+    quiet = np.array([[256, -512], [0, 1024]], np.int32)  # 24 bits in 32
+    for samples in (loud * 65536, quiet, np.zeros(3, np.int32)):
+        assert read_samples(samples, 16000)[0].shape == samples.shape[:1]

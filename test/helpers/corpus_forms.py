@@ -141,6 +141,19 @@ def audio_folder(directory: Path) -> Path:
     return root
 
 
+def csv_table(directory: Path) -> Path:
+    """One table for each set, as a spreadsheet writes it, with names as Windows writes them."""
+    root = directory / "table"
+    for name, speakers in (("train", ("s 1", "s2", "s3")), ("test", ("s4",))):
+        rows = []
+        for speaker in speakers:
+            for number in range(2):
+                write_clip(root / f"clips/{speaker}/{number}.wav")
+                rows.append(f'clips\\{speaker}\\{number}.wav;"Go; ""home""";{speaker}')
+        write_lines(root / f"{name}.csv", ["\ufeffFile;Text;Speaker", *rows])
+    return root
+
+
 def kaldi(directory: Path) -> Path:
     """Three data directories; that for training has segments, and paths start from the corpus."""
     root = directory / "corpus"
@@ -165,6 +178,7 @@ FORM_TREES: dict[str, Callable[[Path], Path]] = {
     "ljspeech": ljspeech,
     "json": json_manifest,
     "audio_folder": audio_folder,
+    "csv": csv_table,
     "folder": folder,
 }
 """Form -> what makes a corpus of this form in a directory, and returns the corpus."""

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from moeasr.audio.decoded import READ_HERE
 from moeasr.audio.duration import measure_audio
 from moeasr.audio.pipes import UndecodableError, piped_entry
 from moeasr.audio.probe import AudioInfo
 from moeasr.audio.threads import in_threads
+from moeasr.corpus.forms.audio_files import READ_BY_FFMPEG
 from moeasr.corpus.forms.form import Item
 from moeasr.datadir.raw_tables import is_unicode
 from moeasr.datadir.segment_rule import MAX_OVERSHOOT_SEC
@@ -19,8 +19,6 @@ from moeasr.errors import InputError, naming
 from moeasr.logs import get_logger, progress
 from moeasr.plurals import counted
 
-READ_BY_FFMPEG = (".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr")
-SUFFIXES = READ_HERE + READ_BY_FFMPEG
 NUM_THREADS = 8
 TOLERANCE_SEC = 0.1
 """Largest distance from the end of an utterance to the end of its recording at which an utterance

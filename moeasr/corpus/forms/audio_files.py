@@ -3,8 +3,12 @@
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from moeasr.corpus.forms.audio_entries import SUFFIXES
+from moeasr.audio.decoded import READ_HERE
 from moeasr.logs import get_logger
+
+READ_BY_FFMPEG = (".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr")
+SUFFIXES = READ_HERE + READ_BY_FFMPEG
+"""Endings of the names of audio files."""
 
 logger = get_logger(__name__)
 
@@ -18,11 +22,15 @@ def others(paths: Sequence[Path]) -> str:
 def warn_of_unlisted(directories: Iterable[Path], listed: Collection[Path], where: str) -> None:
     """Log a warning about audio files that no line of a corpus names.
 
+    There is none if a file that it names is missing, which is the error to report.
+
     Args:
         directories: Directories whose audio files the corpus should list, with all below them.
         listed: The audio files that it names.
         where: The files that should name them, for the message.
     """
+    if not all(path.is_file() for path in listed):
+        return
     known = {path.resolve() for path in listed}
     found = {path for directory in directories for path in directory.rglob("*") if is_audio(path)}
     lost = sorted(path for path in found if path.resolve() not in known)
@@ -32,6 +40,11 @@ def warn_of_unlisted(directories: Iterable[Path], listed: Collection[Path], wher
         )
 
 
+def has_audio_ending(path: Path) -> bool:
+    """Return whether a name ends like that of an audio file."""
+    return path.suffix.lower() in SUFFIXES
+
+
 def is_audio(path: Path) -> bool:
     """Return whether a file is audio by its name."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    return has_audio_ending(path) and not path.name.startswith(".") and path.is_file()

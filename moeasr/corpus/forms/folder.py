@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from moeasr.corpus.forms.audio_entries import SUFFIXES
-from moeasr.corpus.forms.audio_files import is_audio, others
+from moeasr.corpus.forms.audio_files import SUFFIXES, is_audio, others
 from moeasr.corpus.forms.form import Form, Item
 from moeasr.corpus.forms.source_files import (
     UNSPLIT,

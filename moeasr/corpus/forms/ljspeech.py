@@ -5,8 +5,7 @@ The lines of `metadata.csv` are `name|text|normalized text`.
 
 from pathlib import Path
 
-from moeasr.corpus.forms.audio_entries import SUFFIXES
-from moeasr.corpus.forms.audio_files import warn_of_unlisted
+from moeasr.corpus.forms.audio_files import SUFFIXES, warn_of_unlisted
 from moeasr.corpus.forms.form import Form, Item
 from moeasr.corpus.forms.source_files import first_line, group_by_set, locate, numbered_lines
 from moeasr.errors import InputError

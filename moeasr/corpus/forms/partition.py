@@ -88,12 +88,12 @@ def _groups(items: Sequence[Item], num_sets: int) -> tuple[list[list[Item]], str
     else:
         by = "recording"
         keys = [str(item.audio) for item in items]
-        if None not in speakers:
-            logger.warning(
-                "the corpus has only %s, too few for a split by speaker; it is split by "
-                "recording, and a speaker may be in several sets",
-                counted(len(speakers), "speaker"),
-            )
+        why = f"has only {counted(len(speakers), 'speaker')}, too few for a split by speaker"
+        if None in speakers:
+            why = "does not name the speaker of every utterance"
+        logger.warning(
+            "the corpus %s; it is split by recording, and a speaker may be in several sets", why
+        )
     for key, item in zip(keys, items):
         groups.setdefault(key, []).append(item)
     if len(groups) < num_sets:

@@ -5,13 +5,14 @@ from pathlib import Path
 from moeasr.corpus.forms.audio_files import is_audio
 from moeasr.corpus.forms.audio_folder import AudioFolderForm
 from moeasr.corpus.forms.common_voice import CommonVoiceForm
+from moeasr.corpus.forms.csv_table import CsvForm
 from moeasr.corpus.forms.folder import FolderForm
 from moeasr.corpus.forms.form import Form
 from moeasr.corpus.forms.json_manifest import JsonManifestForm
 from moeasr.corpus.forms.kaldi_directory import KaldiForm
 from moeasr.corpus.forms.lhotse_manifest import LhotseForm
 from moeasr.corpus.forms.ljspeech import LJSpeechForm
-from moeasr.corpus.forms.source_files import first_line, only_directory
+from moeasr.corpus.forms.source_files import numbered_lines, only_directory
 from moeasr.errors import InputError
 from moeasr.families import look_up
 from moeasr.logs import get_logger
@@ -24,6 +25,7 @@ FORMS: dict[str, type[Form]] = {
     "ljspeech": LJSpeechForm,
     "json": JsonManifestForm,
     "audio_folder": AudioFolderForm,
+    "csv": CsvForm,
     "folder": FolderForm,
 }
 """The corpus forms in the order in which they are tried. `folder` is the last one, because a corpus
@@ -31,6 +33,7 @@ of any other form is also a folder with audio."""
 AUTO = "auto"
 TABLES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".gz", ".parquet", ".xlsx", ".xml")
 """Ends of the names of files that may contain transcripts."""
+NOT_TEXT = (".gz", ".parquet", ".xlsx")
 MAX_TABLES = 3
 MAX_SHOWN = 80
 """Maximum number of characters of a line that a message shows."""
@@ -86,12 +89,21 @@ def _content(directory: Path) -> str:
         else f"it contains audio files such as {audio.relative_to(directory)}"
     ]
     for path in tables[:MAX_TABLES]:
-        line = first_line(path)
-        shown = f" with the first line '{line[:MAX_SHOWN]}'" if line.isprintable() and line else ""
-        parts.append(f"{path.relative_to(directory)}{shown}")
+        parts.append(f"{path.relative_to(directory)}{_first_line(path)}")
     if len(tables) > MAX_TABLES:
         parts.append(counted(len(tables) - MAX_TABLES, "further table"))
     return " and ".join(parts) if tables else f"{parts[0]} and no tables with transcripts"
+
+
+def _first_line(path: Path) -> str:
+    """Return the first line of a table as the end of a phrase, or why it cannot be shown."""
+    if path.name.endswith(NOT_TEXT):
+        return ""
+    try:
+        line = next((line for _, line in numbered_lines(path)), "")
+    except (InputError, OSError):
+        return ", which is not UTF-8 text"
+    return f" with the first line '{line[:MAX_SHOWN]}'" if line.isprintable() and line else ""
 
 
 def _places(root: Path) -> list[Path]:

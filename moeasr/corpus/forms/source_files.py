@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from moeasr.corpus.forms.audio_files import SUFFIXES, has_audio_ending
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
 from moeasr.text_lines import decode_line
@@ -88,11 +89,16 @@ def locate(name: str, *directories: Path) -> Path:
         directories: Directories to try in this order.
 
     Returns:
-        The first path that exists, otherwise the path in the first directory.
+        The first path that exists, otherwise the path in the first directory. A name may lack the
+        ending of the file, and may have the backslashes of Windows.
     """
     # other names that begin with `~` are those of files, not of users
     path = Path(name).expanduser() if name.startswith("~/") else Path(name)
-    candidates = [directory / path for directory in directories]
+    paths = [path, Path(name.replace("\\", "/"))] if "\\" in name else [path]
+    candidates = [directory / path for path in paths for directory in directories]
+    if not has_audio_ending(path):
+        whole = [each.with_name(each.name + end) for each in candidates for end in SUFFIXES]
+        candidates += whole
     return next((candidate for candidate in candidates if candidate.is_file()), candidates[0])
 
 

@@ -83,7 +83,7 @@ def with_texts(items: Iterable[Item], options: TextOptions, allow_empty: bool) -
         text = change_text(item.text, options)
         if not item.text.strip():
             if not allow_empty:
-                raise InputError(f"{item.where}: the text is empty")
+                raise InputError(f"{item.where}: the text is empty; remove the utterance")
             silent.append(item)
         elif not text:
             dropped.append(item)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from corpus_forms import write_clip
 
+from moeasr.audio.decoded import READ_HERE
 from moeasr.audio.duration import measure_audio
-from moeasr.corpus.forms.audio_entries import READ_HERE, with_entries, without_needless_times
+from moeasr.corpus.forms.audio_entries import with_entries, without_needless_times
 from moeasr.corpus.forms.form import Item
 from moeasr.errors import InputError
 

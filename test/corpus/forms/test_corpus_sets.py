@@ -31,6 +31,7 @@ NUM_UTTS = {
     "ljspeech": [10, 1, 1],
     "json": [7, 1, 1],
     "audio_folder": [4, 2, 2],
+    "csv": [4, 2, 2],
     "folder": [12, 4, 4],
 }
 

@@ -31,6 +31,22 @@ def test_faults_are_named_with_the_first_line_of_their_row(tmp_path, content, me
         list(csv_rows(path))
 
 
+@pytest.mark.parametrize(
+    ("lines", "rows"),
+    [
+        ('file;text\na;"b;c, d"\n', [{"file": "a", "text": "b;c, d"}]),
+        ("file\ttext\na\tb;c, d\n", [{"file": "a", "text": "b;c, d"}]),
+        ("file,text;note\na,b;c\n", [{"file": "a", "text;note": "b;c"}]),
+        ("file\na;b\n", [{"file": "a;b"}]),
+    ],
+)
+def test_the_header_tells_the_delimiter(tmp_path, lines, rows):
+    path = tmp_path / "a.csv"
+    path.write_text(lines)
+    assert [row for _, row in csv_rows(path)] == rows
+    assert csv_header(path) == list(rows[0])
+
+
 def test_an_unreadable_file_has_no_header(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"\xff")
     assert csv_header(tmp_path / "a.csv") == []

@@ -57,9 +57,13 @@ def test_sets_of_the_corpus_stay(caplog):
     assert complete_sets(whole, PartitionOptions()) == whole
 
 
-def test_without_speakers_recordings_are_split():
+def test_without_speakers_recordings_are_split(caplog):
     sets = complete_sets({"all": items(1, 40, has_speakers=False)}, PartitionOptions(0.25, 5))
     assert [len(sets[name]) for name in ("train", "dev", "test")] == [25, 10, 5]
+    assert (
+        "the corpus does not name the speaker of every utterance; it is split by recording, and a "
+        "speaker may be in several sets" in caplog.text
+    )
 
 
 def test_too_few_speakers_are_shared_with_a_warning(caplog):

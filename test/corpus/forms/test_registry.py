@@ -50,6 +50,13 @@ def test_an_unknown_table_beside_audio_is_shown_with_what_each_form_needs(tmp_pa
     assert "metadata.csv or metadata.jsonl with file_name and one of text, sentence" in caplog.text
 
 
+def test_a_table_in_another_encoding_is_named(tmp_path):
+    write_clip(tmp_path / "a.wav")
+    (tmp_path / "metadata.csv").write_bytes("file,text\na.wav,go\n".encode("utf-16"))
+    with pytest.raises(InputError, match=r"a\.wav and metadata\.csv, which is not UTF-8 text; arr"):
+        find_form("auto", tmp_path)
+
+
 def test_only_a_few_tables_are_shown(tmp_path):
     for number in range(5):
         (tmp_path / f"{number}.parquet").write_bytes(b"PAR1\xff\x00")

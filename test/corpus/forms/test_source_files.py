@@ -92,6 +92,17 @@ def test_audio_is_relative_to_the_first_directory_that_has_it(tmp_path):
     assert locate("~/y.wav", *places) == Path.home() / "y.wav"
 
 
+def test_audio_may_be_named_as_in_windows_or_without_its_ending(tmp_path):
+    (tmp_path / "a").mkdir()
+    for name in ("x.flac", "y.2.wav", "back\\slash.wav"):
+        (tmp_path / "a" / name).touch()
+    assert locate("a\\x.flac", tmp_path) == tmp_path / "a/x.flac"
+    assert locate("a/y.2", tmp_path) == tmp_path / "a/y.2.wav"
+    assert locate("a\\y.2", tmp_path) == tmp_path / "a/y.2.wav"
+    assert locate("a/back\\slash.wav", tmp_path) == tmp_path / "a/back\\slash.wav"
+    assert locate("a\\z.wav", tmp_path) == tmp_path / "a\\z.wav"
+
+
 def test_only_directory_ignores_hidden_files(tmp_path):
     (tmp_path / "inner").mkdir()
     (tmp_path / ".DS_Store").touch()

@@ -39,7 +39,7 @@ def test_texts_are_changed_as_asked(text, options, expected):
 
 
 def test_an_empty_text_is_an_error_or_silence(caplog):
-    with pytest.raises(InputError, match="^t, line 2: the text is empty$"):
+    with pytest.raises(InputError, match="^t, line 2: the text is empty; remove the utterance$"):
         with_texts(items("go", " "), TextOptions(), allow_empty=False)
     kept = with_texts(items("go", " ", ""), TextOptions(), allow_empty=True)
     assert [item.text for item in kept] == ["go", "", ""]
