@@ -30,6 +30,11 @@ OUT_OF_MEMORY = (
 """Texts of errors that have no class of their own."""
 
 
+def not_defined(owner: type, method: str) -> NotImplementedError:
+    """Return the error of a part of the user's that lacks a method of its interface."""
+    return NotImplementedError(f"{owner.__module__}.{owner.__qualname__} must define `{method}`")
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether memory of the machine or of a GPU is exhausted, without importing torch."""
     return (

@@ -53,7 +53,9 @@ def _import(path: str) -> Any:
         module = importlib.import_module(module_name)
     except Exception as error:  # a module of the user's may raise anything
         reason = f"{type(error).__name__}: {error}"
-        raise InputError(f"'{path}' cannot be imported: {reason}") from error
+        is_absent = isinstance(error, ModuleNotFoundError) and error.name == module_name
+        advice = "; add its directory to PYTHONPATH" if is_absent else ""
+        raise InputError(f"'{path}' cannot be imported: {reason}{advice}") from error
     try:
         return getattr(module, name)
     except AttributeError:

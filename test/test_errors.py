@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from moeasr.errors import InputError, describe, did_you_mean, is_out_of_memory, naming
+from moeasr.moe.router import Router
 
 
 def test_an_error_is_described_by_its_kind_its_text_and_the_place_that_raised_it():
@@ -36,6 +37,17 @@ def test_exhausted_memory_is_recognised_in_all_its_forms(error):
 
 def test_other_errors_are_no_exhausted_memory():
     assert not is_out_of_memory(RuntimeError("CUDA error: an illegal memory access"))
+
+
+def test_a_part_that_lacks_a_method_is_named():
+    class Half(Router):
+        pass
+
+    sentence = f"^{__name__}.*Half must define `build`$"
+    with pytest.raises(NotImplementedError, match=sentence):
+        Half.build(None, None)
+    with pytest.raises(NotImplementedError, match="Half must define `forward`$"):
+        Half()(torch.zeros(1, 1))
 
 
 def test_the_nearest_name_is_suggested_if_there_is_one():

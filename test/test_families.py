@@ -48,13 +48,14 @@ def test_members_outside_are_found_by_import_path(zoo):
         ("zoo.stone", "'zoo.stone' must be a zoo.Animal, but is not"),
         ("os.system", "'os.system' must be a zoo.Animal, but is not"),
         ("zoo.broken.Cat", "No module named 'no_such_module'"),
-        ("nowhere.Cat", "'nowhere.Cat' cannot be imported: ModuleNotFoundError"),
+        ("nowhere.Cat", "No module named 'nowhere'; add its directory to PYTHONPATH"),
     ],
 )
 def test_what_is_no_member_is_refused_with_the_reason(zoo, name, message):
     with pytest.raises(InputError) as caught:
         look_up(ANIMALS, name, zoo)
     assert message in str(caught.value)
+    assert ("PYTHONPATH" in str(caught.value)) == (name == "nowhere.Cat")
 
 
 def test_a_config_knows_import_paths_where_its_family_says_what_members_are(zoo):

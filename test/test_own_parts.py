@@ -1,10 +1,11 @@
 """Parts from outside the package, named by import path, which work like those of moeasr.
 
 One model has them all: own blocks under an own router, own feed-forwards in its decoder, an own
-head beside CTC and attention, and an own search that reads this head.
+head beside CTC and attention, an own routing loss, and an own search that reads this head.
 """
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -33,7 +34,7 @@ MODEL = {
     "encoder": {**MIXER, "kernel_size": 3, "feed_forward": EXPERTS},
     "decoder": {"num_blocks": 1, "num_reverse_blocks": 1, "num_heads": 2, "feed_forward": GATED},
     "heads": {"count": {"type": "own_parts.CountConfig", "weight": 0.05}},
-    "routing_losses": {"switch_balance": 0.01},
+    "routing_losses": {"switch_balance": 0.01, "own_parts.negative_entropy": 0.01},
 }
 CONFIG = {
     "model": MODEL,
@@ -64,6 +65,7 @@ def exp_dir(data_dir) -> Path:
 def test_they_train(exp_dir, data_dir):
     lines = [json.loads(line) for line in (exp_dir / "metrics.jsonl").read_text().splitlines()]
     dev = [line for line in lines if line["kind"] == "dev"]
+    assert all(math.log(1 / 4) <= each["loss_negative_entropy"] / 0.02 < 0 for each in dev)
     assert len(dev) == 2 and dev[1]["loss_count"] < dev[0]["loss_count"]
     (experts, _) = [line for line in lines if line["kind"] == "experts"]
     shares = [experts[f"layer_{layer:02d}/expert_{e}"] for layer in range(2) for e in range(4)]
@@ -190,6 +192,11 @@ def test_usage_shows_the_layers_they_route(exp_dir, data_dir, tmp_path):
             "heads.count.type",
             "own_parts.GatedConfig",
             "must be a moeasr.models.heads.head.HeadConfig",
+        ),
+        (
+            "routing_losses",
+            "{shutil.rmtree: 0.1}",
+            "`routing_losses`: 'shutil.rmtree' must be a function of a Routing whose signature",
         ),
     ],
 )

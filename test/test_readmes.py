@@ -27,6 +27,7 @@ from moeasr.features.fbank_config import FbankConfig
 from moeasr.interop.wenet.faults import fbank_faults, model_faults
 from moeasr.models.build import build_model
 from moeasr.models.streaming_encoder import StreamingEncoder
+from moeasr.moe.losses import ROUTING_LOSSES
 
 DOCUMENTS = known_files("**/*.md")
 FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
@@ -205,8 +206,9 @@ def test_keys_of_configs_that_documents_name_exist():
     named = re.compile(rf"(?<![\w/.-]){section}(?:\.[a-z_0-9]+)+(?![\w./-])")
     systems = ("u2pp_moe", "speechmoe", "speechmoe_transformer")
     by_module = ["train.optim.lr_factors.encoder=0.1"]  # its keys are modules
+    by_loss = [f"model.routing_losses.{name}=0.1" for name in ROUTING_LOSSES]
     paths = [ROOT / f"egs/an4/conf/{system}.yaml" for system in systems]
-    configs = [load_experiment(path, by_module) for path in paths]
+    configs = [load_experiment(path, [*by_module, *by_loss]) for path in paths]
     known = {key for config in configs for key in config_keys(to_mapping(config))}
     found = {
         f"{document.relative_to(ROOT)}: {key}"
@@ -214,7 +216,7 @@ def test_keys_of_configs_that_documents_name_exist():
         for line in code_lines(document.read_text(encoding="utf-8"))
         for key in named.findall(line)
         if key not in known
-        and not key.endswith((".yaml", ".tsv", ".log", ".onnx", ".data"))  # a file
+        and not key.endswith((".yaml", ".csv", ".tsv", ".log", ".onnx", ".data"))  # a file
     }
     assert not found
 
@@ -262,7 +264,7 @@ def test_parts_of_ones_own_as_shown_train_stream_and_decode(tmp_path, monkeypatc
     tokens, tokens_lens = torch.randint(3, 9, (2, 5)), torch.tensor([5, 3])
     output = model(feats, feats_lens, tokens, tokens_lens)
     output.loss.backward()
-    assert {"loss_ctc", "loss_att", "loss_count"} <= output.stats.keys()
+    assert {"loss_ctc", "loss_att", "loss_count", "loss_negative_entropy"} <= output.stats.keys()
     assert len(output.expert_loads) == 2
     assert all(parameter.grad is not None for parameter in model.parameters())
 

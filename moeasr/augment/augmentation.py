@@ -6,7 +6,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 from torch import Tensor
 
-from moeasr.errors import InputError
+from moeasr.errors import InputError, not_defined
 from moeasr.ranges import check_fraction
 
 
@@ -67,7 +67,7 @@ class Augmentation:
         Raises:
             InputError: A recording that is mixed into the utterance cannot be read.
         """
-        raise NotImplementedError
+        raise not_defined(type(self), "apply")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ class AugmentationConfig:
         Raises:
             InputError: A file that the augmentation needs is missing or cannot be used.
         """
-        raise NotImplementedError
+        raise not_defined(type(self), "build")
 
 
 def check_interval(

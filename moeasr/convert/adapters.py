@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from torch import nn
 
 from moeasr.config import OneOfTypes
-from moeasr.errors import InputError
+from moeasr.errors import InputError, not_defined
 from moeasr.low_rank import add_update
 from moeasr.module_names import find_parameters, name_frozen
 from moeasr.moe.experts import ExpertBank
@@ -66,7 +66,7 @@ class AdapterConfig:
         Raises:
             InputError: The model has no layer for this adapter.
         """
-        raise NotImplementedError
+        raise not_defined(type(self), "add_to")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from torch import Tensor
 from moeasr.convert.transfer import load_transferred
 from moeasr.errors import InputError
 from moeasr.models.asr import AsrModel
-from moeasr.models.config import ModelConfig, RoutingLossWeights
+from moeasr.models.config import ModelConfig
 from moeasr.models.teacher_forced import Inputs, run_teacher_forced
 from moeasr.moe.expert_copies import (
     DENSIFY_METHODS,
@@ -102,7 +102,7 @@ def dense_config(config: ModelConfig) -> ModelConfig:
         embedding=None,
         languages=(),
         heads={name: head for name, head in config.heads.items() if not head.serves_experts},
-        routing_losses=RoutingLossWeights(),
+        routing_losses={},
     )
 
 

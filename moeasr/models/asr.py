@@ -17,7 +17,7 @@ from moeasr.models.heads.ctc_head import CtcHead
 from moeasr.models.heads.head import Head
 from moeasr.models.outputs import EncoderOutput, LossOutput
 from moeasr.moe.layer import MoEFeedForward
-from moeasr.moe.losses import ROUTING_LOSSES
+from moeasr.moe.losses import find_routing_loss
 from moeasr.moe.stats import expert_load
 from moeasr.nn.mask import make_valid_mask, sample_chunk_size
 from moeasr.nn.routing import Routing
@@ -40,7 +40,7 @@ class AsrModel(nn.Module):
         head_weights: Weights of the heads' losses by name. A head of weight 0 is not trained.
         embedding: SpeechMoE's embedding network, or None.
         ctc_signals: Additional terms of the CTC head's loss in training, and its weight by step.
-        routing_losses: Weights of `ROUTING_LOSSES`.
+        routing_losses: Weights of routing losses by the names of `find_routing_loss`, above 0.
         languages: Languages that the routers know; empty if no router uses the language.
         vocab_size: Vocabulary size V.
         max_chunk_size: Largest chunk size that training draws; None for full context only.
@@ -248,7 +248,7 @@ class AsrModel(nn.Module):
             # A routing loss is a mean over frames. Multiplied by the number of utterances, it is a
             # sum over utterances like the other losses.
             loss = loss + value * weight
-            stats[f"loss_{name}"] = value * weight
+            stats[f"loss_{name.rpartition('.')[2]}"] = value * weight
         stats["loss"] = loss
         loads = {path: expert_load(routing).detach() for path, routing in routings.items()}
         return LossOutput(loss, weight, {k: v.detach() for k, v in stats.items()}, loads)
@@ -288,13 +288,12 @@ class AsrModel(nn.Module):
 
     def _routing_losses(self, routings: Mapping[str, Routing]) -> dict[str, Tensor]:
         """Compute weighted routing losses, each summed over the MoE layers whose router learns."""
-        weights = {name: weight for name, weight in self.routing_losses.items() if weight > 0}
-        if not weights:  # as in U2++ MoE: the layers need not be searched at every step
+        if not self.routing_losses:  # as in U2++ MoE: the layers need not be searched at every step
             return {}
         fixed = {path for path, layer in self.moe_layers().items() if not layer.router.learns}
         learnt = [routing for path, routing in routings.items() if path not in fixed]
         losses = {}
-        for name, weight in weights.items() if learnt else ():
-            loss_of = ROUTING_LOSSES[name]
+        for name, weight in self.routing_losses.items() if learnt else ():
+            loss_of = find_routing_loss(name)
             losses[name] = weight * torch.stack([loss_of(r) for r in learnt]).sum()
         return losses

@@ -76,7 +76,7 @@ def build_model(
         ctc_signals=CtcSignals(
             config.consistency_weight, config.intermediate_ctc.weight, config.ctc_weight_schedule
         ),
-        routing_losses=vars(config.routing_losses),
+        routing_losses=config.routing_losses,
         languages=config.languages,
         vocab_size=vocab_size,
         max_chunk_size=config.encoder.max_chunk_size if config.encoder.dynamic_chunk else None,

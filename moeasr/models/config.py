@@ -17,26 +17,8 @@ from moeasr.models.heads.head import HeadConfig
 from moeasr.models.heads.heads import AnyHead
 from moeasr.models.intermediate_ctc import IntermediateCtcConfig
 from moeasr.models.weight_schedule import check_schedule
+from moeasr.moe.losses import find_routing_loss
 from moeasr.ranges import check_fraction, check_heads, check_weight
-
-
-@dataclass(frozen=True, kw_only=True)
-class RoutingLossWeights:
-    """Weights of the routing losses, each summed over MoE layers. A weight of 0 omits the loss."""
-
-    sparsity_l1: float = 0.0
-    """Weight of SpeechMoE's sparsity L1 loss (alpha in the paper)."""
-    mean_importance: float = 0.0
-    """Weight of SpeechMoE's mean importance loss (beta in the paper)."""
-    switch_balance: float = 0.0
-    """Weight of the load-balancing loss of Switch Transformers."""
-    z: float = 0.0
-    """Weight of ST-MoE's router z-loss."""
-
-    def __post_init__(self) -> None:
-        """Check that all values are in range."""
-        for name, weight in vars(self).items():
-            check_weight(name, weight)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +51,9 @@ class ModelConfig:
     """Weight alpha of the divergence between the CTC posteriors of two differently masked views of
     each utterance, relative to the CTC loss (CR-CTC, arXiv 2410.05101; 0.2 in the paper). 0 trains
     with one view. Two views double the frames of a batch, and so its memory and time."""
-    routing_losses: RoutingLossWeights = field(default=RoutingLossWeights(), metadata=OBJECTIVE)
-    """Weights of the routing losses."""
+    routing_losses: dict[str, float] = field(default_factory=dict, metadata=OBJECTIVE)
+    """Weights of routing losses by name in `moeasr.moe.losses.ROUTING_LOSSES`, or by import path.
+    Each loss is summed over MoE layers. A weight of 0 omits the loss."""
 
     def __post_init__(self) -> None:
         """Check that all values are in range and compatible."""
@@ -250,9 +233,18 @@ class ModelConfig:
         for head in self.all_heads.values():
             if head.weight > 0:  # the others do not run in training
                 parts += head.feed_forwards.values()
-        used = [name for name, weight in vars(self.routing_losses).items() if weight > 0]
-        if used and not any(part.learns_routing for part in parts):
-            raise InputError(
-                f"`routing_losses.{used[0]}` must be 0, because no feed-forward has a router that "
-                "learns"
-            )
+        for name, weight in self.routing_losses.items():
+            check_weight(f"routing_losses.{name}", weight)
+            try:
+                find_routing_loss(name)
+            except InputError as error:
+                raise InputError(f"`routing_losses`: {error}") from None
+        # a loss of weight 0 is one that is not named
+        used = {name: weight for name, weight in self.routing_losses.items() if weight > 0}
+        object.__setattr__(self, "routing_losses", used)
+        for name in used:
+            if not any(part.learns_routing for part in parts):
+                raise InputError(
+                    f"`routing_losses.{name}` must be 0, because no feed-forward has a router that "
+                    "learns"
+                )

@@ -4,10 +4,15 @@ Padding does not affect them, because a `Routing` has no row for it. With severa
 gradient accumulation, each loss is computed per micro-batch, so every micro-batch must be balanced.
 """
 
+import inspect
 from collections.abc import Callable
+from types import FunctionType
+from typing import Any, cast
 
 from torch import Tensor
 
+from moeasr.errors import InputError
+from moeasr.families import look_up
 from moeasr.moe.stats import expert_load
 from moeasr.nn.routing import Routing
 
@@ -55,3 +60,34 @@ ROUTING_LOSSES: dict[str, Callable[[Routing], Tensor]] = {
     "switch_balance": switch_balance_loss,
     "z": z_loss,
 }
+
+
+def find_routing_loss(name: str) -> Callable[[Routing], Tensor]:
+    """Return the routing loss of a name or an import path.
+
+    The signature of an imported function must say that it takes a `Routing`, so that a config
+    cannot call any function there is.
+
+    Args:
+        name: A name in `ROUTING_LOSSES`, or an import path.
+
+    Raises:
+        InputError: The name is unknown, or the path is not that of a routing loss.
+    """
+    loss = look_up(ROUTING_LOSSES, name, object)
+    if name not in ROUTING_LOSSES and not _takes_routing(loss):
+        raise InputError(
+            f"'{name}' must be a function of a Routing whose signature says so: "
+            f"`def {name.rpartition('.')[2]}(routing: moeasr.nn.routing.Routing)`"
+        )
+    return cast("Callable[[Routing], Tensor]", loss)
+
+
+def _takes_routing(function: Any) -> bool:
+    if not isinstance(function, FunctionType):
+        return False
+    try:
+        parameters = inspect.signature(function, eval_str=True).parameters.values()
+    except Exception:  # annotations of the user's may raise anything
+        return False
+    return [parameter.annotation for parameter in parameters] == [Routing]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from moeasr.errors import InputError
+from moeasr.errors import InputError, not_defined
 from moeasr.nn.routing import Routing
 from moeasr.nn.valid_frames import ValidFrames
 
@@ -129,11 +129,11 @@ class Router(nn.Module):
         Raises:
             InputError: The settings are incompatible.
         """
-        raise NotImplementedError
+        raise not_defined(cls, "build")
 
     def forward(self, x_ND: Tensor, context_NC: Tensor | None = None) -> Routing:
         """Select experts for N valid frames; see `Routing`."""
-        raise NotImplementedError
+        raise not_defined(type(self), "forward")
 
     def route(self, x_ND: Tensor, valid: ValidFrames, context_NC: Tensor | None = None) -> Routing:
         """Select experts for the N valid frames of a batch by `forward`.
@@ -173,7 +173,7 @@ class Router(nn.Module):
         Only routers with `can_be_taught` have this method. See
         `moeasr.moe.label_teaching.route_by_labels`.
         """
-        raise NotImplementedError
+        raise not_defined(type(self), "with_labels")
 
     @property
     def weights_sum_to_one(self) -> bool:

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from moeasr.config import OneOf
+from moeasr.errors import not_defined
 from moeasr.nn.dropout import Dropout
 from moeasr.nn.routing import Routing
 from moeasr.nn.valid_frames import ValidFrames
@@ -94,7 +95,7 @@ class FeedForwardConfig:
         Raises:
             InputError: The settings are incompatible.
         """
-        raise NotImplementedError
+        raise not_defined(type(self), "build")
 
 
 Activation = Callable[[Tensor], Tensor]

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moeasr import metrics_file
-from moeasr.errors import InputError
+from moeasr.errors import InputError, not_defined
 from moeasr.families import look_up
 from moeasr.logs import get_logger
 from moeasr.strict_json import to_json
@@ -44,7 +44,7 @@ class Writer:
     """
 
     def __init__(self, exp_dir: Path, resume_step: int) -> None:
-        raise NotImplementedError
+        raise not_defined(type(self), "__init__")
 
     def write(self, kind: str, step: int, values: Mapping[str, float]) -> None:
         """Record metrics.
@@ -54,7 +54,7 @@ class Writer:
             step: The optimizer step.
             values: The metrics by name.
         """
-        raise NotImplementedError
+        raise not_defined(type(self), "write")
 
     def draw(self, name: str, step: int, figure: "Figure") -> None:
         """Record a picture. By default it is ignored.

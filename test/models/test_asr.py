@@ -18,7 +18,7 @@ from systems import (
 
 from moeasr.errors import InputError
 from moeasr.models.build import build_model
-from moeasr.models.config import ModelConfig, RoutingLossWeights
+from moeasr.models.config import ModelConfig
 from moeasr.models.embedding import EmbeddingConfig
 from moeasr.models.encoders.conformer import ConformerConfig
 from moeasr.models.heads.attention_head import add_sos_eos, reverse_tokens
@@ -144,7 +144,7 @@ def test_label_smoothing_mixes_in_the_uniform_distribution():
 def test_routing_losses_are_added_once_per_utterance_and_summed_over_layers():
     """Layers of the encoder and of both decoders count; each loss has its own weight."""
     weights = {"sparsity_l1": 0.5, "mean_importance": 0.25, "switch_balance": 0.125, "z": 2.0}
-    plain, trained = make_model(), make_model(routing_losses=RoutingLossWeights(**weights))
+    plain, trained = make_model(), make_model(routing_losses=weights)
     trained.load_state_dict(plain.state_dict())
     without, found = plain.eval()(*BATCH), trained.eval()(*BATCH)
     encoded, (tokens, lens) = plain.encode(*BATCH[:2]), BATCH[2:]
@@ -180,7 +180,7 @@ def test_every_parameter_gets_the_gradient_of_the_loss(system):
     """The embedding network is excepted: it learns only from its own loss (see the next test)."""
     learns = system not in ("dense", "random", "hash")
     weights = dict.fromkeys(ROUTING_LOSSES, 0.5 if learns else 0.0)
-    model = make_system(system, routing_losses=RoutingLossWeights(**weights))
+    model = make_system(system, routing_losses=weights)
 
     def loss():
         torch.manual_seed(1)  # chunk size, noise and random experts are the same each time
@@ -220,7 +220,7 @@ def test_an_embedding_network_without_a_loss_is_frozen():
 
 
 def test_routing_losses_omit_routers_that_do_not_learn():
-    weights = RoutingLossWeights(sparsity_l1=1.0)
+    weights = {"sparsity_l1": 1.0}
     mixed = encoder(moe(), moe(router="hash"))
     model = make_system("dense", encoder=mixed, routing_losses=weights).eval().requires_grad_(False)
     learned = [r for r in model.encode(*BATCH[:2]).routings.values() if r.logits.any()]

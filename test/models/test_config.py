@@ -4,7 +4,7 @@ import pytest
 from systems import DENSE, TOP_1, encoder, moe
 
 from moeasr.errors import InputError
-from moeasr.models.config import ModelConfig, RoutingLossWeights
+from moeasr.models.config import ModelConfig
 from moeasr.models.embedding import EmbeddingConfig
 from moeasr.models.heads.ctc_head import CtcConfig
 from moeasr.models.heads.decoder import DecoderConfig
@@ -61,12 +61,12 @@ def test_contexts_are_what_the_routers_read():
         ),
         ({"encoder": BY_LANGUAGE, "languages": ("en", "")}, "`languages` contains an empty name"),
         (
-            {"routing_losses": RoutingLossWeights(z=0.1)},
+            {"routing_losses": {"z": 0.1}},
             "`routing_losses.z` must be 0, because no feed-forward has a router",
         ),
         (
             {
-                "routing_losses": RoutingLossWeights(z=0.1),
+                "routing_losses": {"z": 0.1},
                 "decoder": DecoderConfig(num_blocks=1, num_heads=2, feed_forward=moe()),
                 "ctc_weight": 1.0,
             },
@@ -79,6 +79,20 @@ def test_what_does_not_go_together_is_refused(settings, message):
         model(**settings)
 
 
-def test_weights_of_routing_losses_are_not_negative():
-    with pytest.raises(InputError, match="`sparsity_l1` must be 0 or more, but is -1"):
-        RoutingLossWeights(sparsity_l1=-1)
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({"sparsity_l1": -1}, "^`routing_losses.sparsity_l1` must be 0 or more, but is -1"),
+        ({"sparsity_l2": 1}, "^`routing_losses`: 'sparsity_l2' is unknown; did you mean 'sparsit"),
+    ],
+)
+def test_faults_of_routing_losses_are_named(weights, message):
+    with pytest.raises(InputError, match=message):
+        ModelConfig(routing_losses=weights)
+
+
+def test_a_routing_loss_of_weight_0_is_none():
+    """Checkpoints of earlier versions name all losses, and must still resume."""
+    assert ModelConfig(routing_losses={"z": 0.0}) == ModelConfig()
+    config = model(encoder=encoder(moe()), routing_losses={"z": 0.0, "switch_balance": 0.1})
+    assert config.routing_losses == {"switch_balance": 0.1}

@@ -5,13 +5,41 @@ import math
 import pytest
 import torch
 
+from moeasr.errors import InputError
 from moeasr.moe.losses import (
     ROUTING_LOSSES,
+    find_routing_loss,
     mean_importance_loss,
     sparsity_l1_loss,
     switch_balance_loss,
 )
 from moeasr.nn.routing import Routing
+
+
+def untold(routing):
+    return routing.probs.sum()
+
+
+class Loss:
+    def __init__(self, routing: Routing) -> None:
+        self.routing = routing
+
+
+def told(routing: Routing) -> torch.Tensor:
+    return routing.probs.sum()
+
+
+def test_a_loss_is_found_by_its_name_or_its_import_path():
+    assert find_routing_loss("z") is ROUTING_LOSSES["z"]
+    assert find_routing_loss(f"{__name__}.told") is told
+
+
+@pytest.mark.parametrize("path", [f"{__name__}.untold", f"{__name__}.Loss", "os.path.join"])
+def test_only_functions_of_a_routing_are_losses(path):
+    name = path.rpartition(".")[2]
+    sentence = rf"^'{path}' must be a function of a Routing whose signature says so: `def {name}"
+    with pytest.raises(InputError, match=sentence):
+        find_routing_loss(path)
 
 
 def routing_of(logits, k=1):

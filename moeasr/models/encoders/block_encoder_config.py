@@ -7,7 +7,7 @@ from typing import Literal
 from torch import nn
 
 from moeasr.config_roles import PROCEDURE
-from moeasr.errors import InputError
+from moeasr.errors import InputError, not_defined
 from moeasr.models.encoders.block_encoder import BlockEncoder
 from moeasr.models.encoders.encoder import EncoderConfig
 from moeasr.models.feed_forwards import AnyFeedForward
@@ -133,7 +133,7 @@ class BlockEncoderConfig(EncoderConfig):
             group: Previous blocks with which the new block shares modules. Norms and routers are
                 never shared.
         """
-        raise NotImplementedError
+        raise not_defined(type(self), "build_block")
 
     def build_attention(self) -> RelPositionAttention:
         """Build the self-attention of a block."""

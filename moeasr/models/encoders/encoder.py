@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from moeasr.config_roles import PROCEDURE
+from moeasr.errors import not_defined
 from moeasr.models.outputs import EncoderOutput
 from moeasr.moe.router import Router
 from moeasr.nn.feed_forward import FeedForwardConfig
@@ -77,11 +78,11 @@ class Encoder(nn.Module):
             The encoder output, in which routings are named by the paths of their layers in this
             module.
         """
-        raise NotImplementedError
+        raise not_defined(type(self), "forward")
 
     def start(self, num_streams: int) -> State:
         """Return the state of streams before their first frame."""
-        raise NotImplementedError
+        raise not_defined(type(self), "start")
 
     def extend(
         self,
@@ -104,11 +105,11 @@ class Encoder(nn.Module):
             context: Router context (B, T' or 1, C), or None.
             state: The state from the last call, or from `start` in the first call.
         """
-        raise NotImplementedError
+        raise not_defined(type(self), "extend")
 
     def output_len(self, num_frames: int) -> int:
         """Return the number of encoder frames of an utterance; 0 if it is too short."""
-        raise NotImplementedError
+        raise not_defined(type(self), "output_len")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,4 +152,4 @@ class EncoderConfig:
         Raises:
             InputError: The settings are incompatible.
         """
-        raise NotImplementedError
+        raise not_defined(type(self), "build")

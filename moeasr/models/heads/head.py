@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torch import Tensor, nn
 
 from moeasr.config_roles import OBJECTIVE
+from moeasr.errors import not_defined
 from moeasr.labels import NO_LABELS, Labels
 from moeasr.nn.feed_forward import FeedForwardConfig
 from moeasr.nn.routing import Routing
@@ -62,7 +63,7 @@ class Head(nn.Module):
             tokens: Tokens (B, U), padded with 0.
             tokens_lens: Number of tokens of each utterance, (B,).
         """
-        raise NotImplementedError
+        raise not_defined(type(self), "loss")
 
     def loss_of(self, encoded: "EncoderOutput", tokens: Tensor, tokens_lens: Tensor) -> HeadLoss:
         """Compute the training loss from all outputs of the encoder.
@@ -119,4 +120,4 @@ class HeadConfig:
         Raises:
             InputError: The settings are incompatible.
         """
-        raise NotImplementedError
+        raise not_defined(type(self), "build")
