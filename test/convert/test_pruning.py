@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from systems import BATCH, encoder, make_system, moe, system_config, vary
+from systems import BATCH, DENSE, encoder, make_system, moe, system_config, vary
 
 from moeasr.convert.densifying import measure_bank_usage
 from moeasr.convert.output_change import measure_change
@@ -129,6 +129,19 @@ def test_experts_that_no_frame_uses_can_go(system):
     assert all(ids.tolist() == [2, 3] for ids in pruning.kept.values())
     assert all(layer.experts.num_experts == 2 for layer in small.moe_layers().values())
     assert largest_change(model, small) < 1e-12
+
+
+def test_layers_that_share_a_router_keep_the_experts_that_they_use_together():
+    """Alone, the first layer would keep the experts 0 and 1, and the second 2 and 3."""
+    experts = encoder(moe(router="omni"), DENSE)
+    model = make_system("dense", encoder=experts, decoder=DENSE_DECODER).eval()
+    usage = measure_bank_usage(model, [INPUTS])
+    first, second = usage
+    loads = {first: [50.0, 48.0, 1.0, 1.0], second: [3.0, 1.0, 46.0, 150.0]}
+    for name, load in loads.items():
+        usage[name] = usage[name]._replace(load=torch.tensor(load, dtype=torch.float64))
+    kept = drop_rarely_used(model, usage, 0.17).kept
+    assert {name: ids.tolist() for name, ids in kept.items()} == {first: [0, 3], second: [0, 3]}
 
 
 def test_all_layers_of_a_section_keep_as_many_experts_as_the_one_that_needs_most():

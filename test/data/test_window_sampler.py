@@ -130,3 +130,20 @@ def test_no_utterance_is_lost_or_doubled_when_the_number_of_processes_changes(nu
     assert sorted(indices) == list(range(len(LENGTHS)))
     num_turns = len(batches(2, world_size=2))
     assert resumed([(2, num_turns)], 2, 3) == []
+
+
+def test_a_second_run_of_two_processes_counts_the_batches_of_both():
+    """Epoch 2 begins on 3 processes, goes on with 2 and ends with 1."""
+    lengths, shards = np.full(240, 10), np.arange(240) // 10
+    config = BatchConfig(max_frames=20, window_shards=4)
+
+    def batches_of(rank, world_size, *parts):
+        sampler = ShardWindowSampler(lengths, shards, config, 1, rank, world_size)
+        if parts:
+            sampler.leave_out(2, parts)
+        return list(sampler.batches(2))
+
+    done = [batch for rank in range(3) for batch in batches_of(rank, 3)[:5]]
+    done += [batch for rank in range(2) for batch in batches_of(rank, 2, (3, 5))[:7]]
+    done += batches_of(0, 1, (3, 5), (2, 7))
+    assert sorted(i for batch in done for i in batch) == list(range(240))

@@ -53,3 +53,16 @@ def test_a_factor_out_of_range_is_refused(tmp_path, factor, message):
     source = write_tables(tmp_path / "source", {"utt2spk": "a a\n"})
     with pytest.raises(InputError, match="no such file .*wav.scp"):
         perturb_data_dir_speed(source, tmp_path / "fast", "0.9", True, print)
+
+
+def test_a_segment_is_measured_at_its_new_speed(tmp_path):
+    """10.5 ms become 9.5 ms, less than the 10 ms that a segment must have."""
+    source = write_tables(
+        tmp_path / "source",
+        {
+            **{"utt2spk": "a-1 a\na-2 a\n", "wav.scp": "r r.wav\n", "reco2dur": "r 4.5\n"},
+            **{"segments": "a-1 r 0.9 1.8\na-2 r 2 2.0105\n", "utt2dur": "a-1 0.9\na-2 0.0105\n"},
+        },
+    )
+    perturb_data_dir_speed(source, tmp_path / "fast", "1.1", True, print)
+    assert read_tables(tmp_path / "fast")["segments"] == "sp1.1-a-1 sp1.1-r 0.82 1.64\n"

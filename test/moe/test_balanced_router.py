@@ -80,3 +80,15 @@ def test_one_expert_with_weights_over_itself_is_refused():
         BalancedRouter(6, 1, 1, "full")
     one = BalancedRouter(6, 1, 1, "selected")(torch.randn(5, 6))
     assert torch.equal(one.expert_weights, torch.ones(5, 1))
+
+
+@pytest.mark.parametrize(
+    ("expert_of", "load", "signs"),
+    [([0, 1, 2, 1], [9.0, 3.0, 0.0], [-1, 1, 1, 1]), ([0, 0, 1, 0], [9.0, 1.0], [-1, -1, 1, -1])],
+)
+def test_the_biases_of_a_merged_expert_react_to_its_load(expert_of, load, signs):
+    router = BalancedRouter(6, 4, 2, "selected")
+    router.serve_layer(len(load), are_merged=True)
+    router.expert_of.copy_(torch.tensor(expert_of))
+    router.react(torch.tensor(load, dtype=torch.float64))
+    assert torch.equal(router.bias.sign(), torch.tensor(signs, dtype=router.bias.dtype))

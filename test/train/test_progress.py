@@ -40,6 +40,12 @@ def test_progress_is_read_as_it_was_stored():
     assert (found.epoch, found.batch, found.step, found.bad_in_a_row) == (3, 4, 17, 1)
 
 
+def test_the_place_in_the_schedule_is_read_as_it_was_stored():
+    progress = Progress(epoch=3, batch=4, step=17, epoch_steps=6, schedule_shift=5)
+    found = read_progress(trainer_state(progress, model_and_optimizer()[1]))
+    assert (found.epoch_steps, found.schedule_shift) == (6, 5)
+
+
 def test_an_epoch_starts_at_its_first_batch_and_with_empty_sums():
     meter = Meter()
     meter.note(lr=0.25)

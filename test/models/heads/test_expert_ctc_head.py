@@ -15,6 +15,8 @@ from moeasr.models.config import ModelConfig
 from moeasr.models.cost import model_cost
 from moeasr.models.heads.expert_ctc_head import ExpertCtcConfig
 from moeasr.moe.routers import ROUTERS
+from moeasr.train.config import OptimConfig
+from moeasr.train.optim import build_optimizer
 
 TARGETS = BATCH[2:]
 HEAD = {
@@ -107,6 +109,16 @@ def test_outside_training_the_model_is_the_one_without_the_head():
     assert told.stats.keys() - untold.stats.keys() == {"loss_label", "acc_group"}
     assert model(*BATCH).stats.keys() == untold.stats.keys()
     assert torch.equal(model.encode(*BATCH[:2], languages=LABELS).enc, plain.encode(*BATCH[:2]).enc)
+
+
+def test_biases_are_not_decayed():
+    model = make_system("expert_ctc")
+    decayed, plain = build_optimizer(model, OptimConfig(weight_decay=0.1)).param_groups
+    assert (decayed["weight_decay"], plain["weight_decay"]) == (0.1, 0.0)
+    (head,) = (model.all_heads[name] for name in model.config.heads)
+    for projections in head.blocks.values():
+        assert any(projections.weight is p for p in decayed["params"])
+        assert any(projections.bias is p for p in plain["params"])
 
 
 def test_unknown_labels_are_not_taught():

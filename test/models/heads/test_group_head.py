@@ -48,6 +48,16 @@ def test_the_ctc_loss_is_that_of_all_alignments_of_the_repeated_label():
     assert float(found) == pytest.approx(total, rel=1e-12)
 
 
+def test_an_odd_number_of_frames_has_room_for_one_label_more_than_its_half():
+    """Three frames of three tokens hold the label twice, with a blank in between."""
+    head = GroupHead(4, 2, uses_ctc=True, has_blank_group=False)
+    scores = torch.randn(1, 3, 3, dtype=torch.float64)
+    given = encoded(scores, [3], torch.tensor([1])), torch.tensor([[7, 8, 9]]), torch.tensor([3])
+    log_probs = scores.log_softmax(dim=-1)[0]
+    expected = -(log_probs[0, 2] + log_probs[1, 0] + log_probs[2, 2])
+    torch.testing.assert_close(head.loss_of(*given).loss, expected, rtol=1e-13, atol=0)
+
+
 @pytest.mark.parametrize("uses_ctc", [False, True])
 def test_unknown_labels_count_neither_in_the_loss_nor_in_the_accuracy(uses_ctc):
     head = GroupHead(4, 2, uses_ctc, has_blank_group=False)
