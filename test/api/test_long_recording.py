@@ -67,7 +67,7 @@ def test_long_recordings_are_pieces_with_times_of_the_whole(
     found = RecordingTranscriber(engine, TASK, max_whole_sec=4.0).run(iter(blocks), rate_hz)
     assert (found.duration, found.is_whole, len(found.segments)) == (6.0, False, 4)
     # the filter of the resampler makes sounds a little longer, by less than their distance
-    tolerance_sec = 1e-9 if rate_hz == 16000 else 0.1
+    tolerance_sec = 1e-9 if rate_hz == 16000 else 0.2
     for number, segment in enumerate(found.segments):
         assert segment.start == pytest.approx(max(1.5 * number - 0.3, 0), abs=tolerance_sec)
         assert segment.end == pytest.approx(1.5 * number + 0.8, abs=tolerance_sec)
