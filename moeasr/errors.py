@@ -64,10 +64,17 @@ def describe(error: BaseException) -> str:
     )
 
 
-def did_you_mean(name: Any, known: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?` with the known name closest to `name`, or an empty text."""
-    close = difflib.get_close_matches(str(name), list(known), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
+def did_you_mean(name: Any, known: Iterable[str], prefix: str = "") -> str:
+    """Return `; did you mean 'x'?` with the known name closest to `name`, or an empty text.
+
+    Args:
+        name: The unknown name.
+        known: The known names.
+        prefix: A beginning that all names share, such as `--`, which does not make them similar.
+    """
+    own = [each.removeprefix(prefix) for each in known]
+    close = difflib.get_close_matches(str(name).removeprefix(prefix), own, n=1)
+    return f"; did you mean '{prefix}{close[0]}'?" if close else ""
 
 
 @contextmanager

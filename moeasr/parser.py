@@ -31,10 +31,13 @@ class Parser(argparse.ArgumentParser):
         """Print one line to standard error, or send it to the launcher; exit with status 2."""
         unknown = self._unknown_option()
         if unknown is not None:
-            nearest = did_you_mean(unknown, self._option_string_actions)
+            nearest = did_you_mean(unknown, self._long_options(), "--")
             message = f"unknown option {unknown}{nearest} (--help lists all options)"
         is_sent = send_report("failed", message)  # one process of several that were launched
         self.exit(2, None if is_sent else f"{self.prog}: error: {message}\n")
+
+    def _long_options(self) -> list[str]:
+        return [name for name in self._option_string_actions if name.startswith("--")]
 
     def _unknown_option(self) -> str | None:
         """Return the first given option that is neither a known option nor the beginning of one."""

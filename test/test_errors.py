@@ -53,6 +53,9 @@ def test_a_part_that_lacks_a_method_is_named():
 def test_the_nearest_name_is_suggested_if_there_is_one():
     assert did_you_mean("trian", ["train", "decode"]) == "; did you mean 'train'?"
     assert did_you_mean("fly", ["train", "decode"]) == ""
+    assert did_you_mean("--unit", ["--units", "--out"], "--") == "; did you mean '--units'?"
+    assert did_you_mean("--units", ["--out"]) == "; did you mean '--out'?"  # similar by the dashes
+    assert did_you_mean("--units", ["--out"], "--") == ""
 
 
 def test_an_unforeseen_error_names_the_subject_and_others_stay_as_they_are():

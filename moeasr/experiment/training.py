@@ -21,6 +21,8 @@ from moeasr.experiment.start import start_model
 from moeasr.features.cmvn import CmvnStats
 from moeasr.logs import get_logger
 from moeasr.models.build import build_model, count_params
+from moeasr.models.config import ModelConfig
+from moeasr.models.heads.attention_head import AttentionConfig
 from moeasr.report.training_pictures import TrainingPictures
 from moeasr.seed import seed_all
 from moeasr.text.tokenizer import Tokenizer
@@ -30,14 +32,6 @@ from moeasr.train.resume import check_identity
 from moeasr.train.trainer import Trainer
 
 logger = get_logger("train")
-
-LEGEND = (
-    "losses are means per utterance; dev accuracy: share of units that the attention decoder "
-    "predicts correctly from the units before them; dev labels: share of frames whose label the "
-    "model identifies correctly; dev WER: word error rate by CTC greedy search (of "
-    "characters, in scripts without spaces)"
-)
-"""Explanation of the line about each epoch that the trainer logs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,9 +157,26 @@ def _prepare(inputs: TrainingInputs, device: torch.device, is_rehearsal: bool) -
             write_config(config, exp_dir)
         sets = (inputs.train_dir, train.utterances), (inputs.dev_dir, dev.utterances)
         write_data_sets(exp_dir, *sets, fbank)
-        logger.info(LEGEND)
+        logger.info("%s", legend(config.model))
     parts = {"trainer": trainer, "model": model, "train": train, "config": config}
     return Preflight(**parts, exp_dir=exp_dir, device=device)
+
+
+def legend(model: ModelConfig) -> str:
+    """Return an explanation of the line about each epoch that the trainer logs."""
+    trained = [head for head in model.all_heads.values() if head.weight > 0]
+    parts = ["losses are means per utterance"]
+    if any(isinstance(head, AttentionConfig) for head in trained):
+        parts.append(
+            "dev accuracy: share of units that the attention decoder predicts correctly from the "
+            "units before them"
+        )
+    if any(head.label_set.names for head in trained):
+        parts.append("dev labels: share of frames whose label the model identifies correctly")
+    parts.append(
+        "dev WER: word error rate by CTC greedy search (of characters, in scripts without spaces)"
+    )
+    return "; ".join(parts)
 
 
 def _left_out_list(exp_dir: Path, data_dir: str | Path) -> Path:

@@ -14,7 +14,7 @@ Two sources of randomness are reported separately.
 
 import dataclasses
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from moeasr.errors import InputError
 from moeasr.plurals import counted
@@ -126,6 +126,17 @@ def pooled(seeds: Sequence[Mapping[str, Counts]]) -> dict[str, Counts]:
     return {utt_id: sum((seed[utt_id] for seed in seeds), Counts()) for utt_id in seeds[0]}
 
 
+def _unknown_costs(results: Iterable[SystemResult]) -> str:
+    """Return a sentence about the systems without GMAC/s; empty if there are none."""
+    names = [result.system for result in results if result.macs_per_audio_sec is None]
+    if not names:
+        return ""
+    return (
+        f"The multiply-adds of {', '.join(names)} are not known. `moeasr profile` shows which part "
+        "does not count them."
+    )
+
+
 def comparison_page(
     results: Sequence[SystemResult], experiments: Sequence[ScoredExperiment], baseline: str
 ) -> str:
@@ -146,7 +157,7 @@ def comparison_page(
         f"{counted(record['num_words'], 'word')}, "
         f"{record['audio_sec']:.1f} s of audio; {record['mode']}, {scope}.",
         "\n".join(f"| {' | '.join(row)} |" for row in rows),
-        _LEGEND.format(baseline=baseline),
+        f"{_LEGEND.format(baseline=baseline)} {_unknown_costs(results)}".rstrip(),
         "## Commands of the experiments",
         "\n".join(
             f"- {experiment.name} (commit {experiment.record['commit']}, "

@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 import torch
+from systems import make_system
 
 from moeasr.errors import InputError
-from moeasr.experiment.training import TrainingInputs, make_trainer
+from moeasr.experiment.training import TrainingInputs, legend, make_trainer
 
 INPUTS = TrainingInputs(
     config="conf.yaml",
@@ -46,3 +47,17 @@ def test_nothing_is_written_before_all_inputs_are_read(tmp_path, conf):
     with pytest.raises(InputError, match="lang"):
         make_trainer(inputs, torch.device("cpu"))
     assert not exp_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("system", "has_accuracy", "has_labels"),
+    [
+        ("u2pp_moe", True, False),
+        ("speechmoe_transformer", False, False),
+        ("learned_group", True, True),
+    ],
+)
+def test_the_legend_explains_what_the_log_will_contain(system, has_accuracy, has_labels):
+    text = legend(make_system(system).config)
+    assert text.startswith("losses are means per utterance; ") and "dev WER: " in text
+    assert ("dev accuracy: " in text, "dev labels: " in text) == (has_accuracy, has_labels)

@@ -229,4 +229,8 @@ def test_the_page_has_a_row_for_each_system_and_a_line_for_each_experiment() -> 
     assert "| moe | 1 | 10.00 | [10.00, 10.00] | 4.00 | -10.00 [-10.00, -10.00] | -50.0 |" in page
     assert "| 14.74 / 5.21 | 1.235 | 0.0200 | - | abc | cpu |" in page
     assert "- dense_seed2 (commit def, cuda): `make dense 2`" in page
+    unknown = "The multiply-adds of dense are not known. `moeasr profile` shows which part does not"
+    assert unknown in page
+    known = experiments[2:]
+    assert "not known" not in comparison_page(compare(known, "moe"), known, "moe")
     assert "40 utterances, 400 words, 120.0 s of audio; attention_rescoring, whole" in page
