@@ -133,6 +133,9 @@ class StreamWorker:
             self._entries[listener] = _Entry(self._batch.open(phrases), listener)
         except InputError as error:
             self._call(listener.on_end, str(error))
+        except Exception:  # the thread, on which all streams depend, must go on
+            logger.exception("a stream could not be opened")
+            self._call(listener.on_end, FAULT)
 
     def _push(self, listener: Listener, samples: np.ndarray) -> None:
         if listener in self._entries:  # else it has failed

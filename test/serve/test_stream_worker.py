@@ -91,6 +91,22 @@ def test_an_unforeseen_error_ends_the_batch_and_not_the_thread(model, sound, mon
     assert "no such luck" in caplog.text
 
 
+def test_a_stream_that_cannot_be_opened_ends_alone(model, sound, monkeypatch, caplog):
+    open_stream, calls = model.batch.open, []
+
+    def fail_once(phrases):
+        calls.append(phrases)
+        if len(calls) == 1:
+            raise ZeroDivisionError("a fault of the code")
+        return open_stream(phrases)
+
+    monkeypatch.setattr(model.batch, "open", fail_once)
+    (first, second), _ = work(model, [sound(0.5)] * 2)
+    assert (first.fault, second.fault) == (FAULT, None)
+    assert said(second.results) == expected_finals(model, sound(0.5))
+    assert "a stream could not be opened" in caplog.text
+
+
 def test_samples_after_the_end_of_a_stream_are_ignored(model, sound):
     worker = StreamWorker(model.batch, 4, Metrics())
     listener = Recorder()
