@@ -15,6 +15,7 @@ from moeasr.api.engine import Engine, Task
 from moeasr.api.keyword_settings import apply_settings, check_names
 from moeasr.api.live_stream import LiveStream
 from moeasr.api.long_recording import WHOLE_SEC, RecordingTranscriber
+from moeasr.api.phrase_list import phrases_in_file
 from moeasr.api.transcription import Transcription
 from moeasr.audio.arrays import Samples, check_sample_rate, is_number, read_samples
 from moeasr.audio.audio_blocks import AudioBlocks, open_blocks, open_copy
@@ -112,8 +113,8 @@ class SpeechRecognizer:
             mode: The decoding mode, one of `modes`, or the import path of another search. None
                 chooses the most accurate mode that the model can do with the settings.
             **settings: Fields of `moeasr.decode.config.DecodeConfig` and its `FusionConfig`, such
-                as `beam_size`, `chunk_size`, and `context`, the path of a file of phrases. They are
-                the options of `moeasr transcribe`.
+                as `beam_size`, `chunk_size`, `lm` and `context`. They are the options of `moeasr
+                transcribe`; `context` may also be a list of phrases.
 
         Returns:
             A result, or a list with the result of each recording.
@@ -125,7 +126,13 @@ class SpeechRecognizer:
         defaults = DecodeConfig()
         check_names(settings, [defaults], ["sample_rate", "language", "mode"])
         _check_mode(mode)
-        model = RecordingTranscriber(self._engine, _task(settings, defaults, mode, language))
+        with phrases_in_file(settings) as given:  # read again if another thread used other ones
+            return self._transcribe(audio, sample_rate, _task(given, defaults, mode, language))
+
+    def _transcribe(
+        self, audio: Recording | Sequence[Recording], sample_rate: int | None, task: Task
+    ) -> Transcription | list[Transcription]:
+        model = RecordingTranscriber(self._engine, task)
         recordings, is_list = _recordings(audio, sample_rate)
         found: dict[int, Transcription] = {}
         short: dict[int, Any] = {}
@@ -178,12 +185,13 @@ class SpeechRecognizer:
         if not isinstance(endpoint, bool):
             raise InputError(f"`endpoint` must be True or False, but is {endpoint!r}")
         _check_mode(mode)
-        task = _task(settings, defaults, mode, language)
         rules, given_rules = apply_settings(settings, rules)
         if given_rules and not endpoint:
             raise InputError(f"`{next(iter(given_rules))}` has no effect with `endpoint=False`")
         rate_hz = check_sample_rate(sample_rate)
-        return engine.open_stream(task, rules if endpoint else None, rate_hz)
+        with phrases_in_file(settings) as given:
+            task = _task(given, defaults, mode, language)
+            return engine.open_stream(task, rules if endpoint else None, rate_hz)
 
 
 @dataclass(frozen=True)
@@ -239,8 +247,6 @@ def _task(
     settings: dict[str, Any], defaults: DecodeConfig, mode: str | None, language: str | None
 ) -> Task:
     """Return the decoding task: mode, language and settings, chosen by the user or by default."""
-    if isinstance(settings.get("context"), (list, tuple)):
-        raise InputError("`context` must be the path of a file with one phrase per line, no list")
     config, given = apply_settings(settings, defaults)
     FusionConfig.check_given(given.get("fusion", {}))
     return Task(mode=mode, config=config, given=list(given), language=language)

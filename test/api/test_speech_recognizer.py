@@ -106,7 +106,17 @@ def test_a_list_gives_the_result_of_each(asr, sound, tmp_path):
         (io.StringIO("RIFF"), {}, "the recording is a file opened as text; open it with the mode"),
         (io.BytesIO(b""), {}, r"the recording is empty \(0 bytes\)"),
         (io.BytesIO(b"RIFF"), {"sample_rate": 8000}, "`sample_rate` is only for arrays"),
-        ("a.wav", {"context": ["A B"]}, "`context` must be the path of a file with one phrase per"),
+        ("a.wav", {"context": []}, "^`context` contains no phrases$"),
+        (
+            "a.wav",
+            {"context": ["A\nB"]},
+            "^a phrase in `context` must be words in one line, but is",
+        ),
+        (
+            "a.wav",
+            {"context": ["AB"], "mode": "ctc_greedy_search"},
+            "mode 'ctc_greedy_search' cannot use a language model or boosted phrases",
+        ),
         ("a.wav", {"context": 1}, "^settings: 'context' must be text, but is 1$"),
         ("a.wav", {"beam_sise": 4}, "unknown setting 'beam_sise'; did you mean 'beam_size'"),
         ("a.wav", {"beam_size": "4"}, "'beam_size' must be an integer"),
