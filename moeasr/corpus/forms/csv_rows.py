@@ -9,7 +9,6 @@ import csv
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from moeasr.errors import InputError
 from moeasr.plurals import counted
@@ -23,45 +22,64 @@ def csv_header(path: Path) -> list[str]:
     """Return the columns of a CSV file; none if the file cannot be read."""
     try:
         with open(path, "rb") as file:
-            return next(_reader(file, path), [])
-    except (InputError, OSError, csv.Error):
+            return next(_rows(file, path, strict=False), (0, []))[1]
+    except (InputError, OSError):
         return []
 
 
 def csv_rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield (file and number of the first line, columns) of the rows below the header.
 
-    Quoted fields may contain delimiters, doubled quotes and line breaks. Blank lines are ignored.
+    Quoted fields may contain delimiters, doubled quotes and line breaks. Rows without a value are
+    ignored, as are empty fields at the end of a row that has more fields than the header.
 
     Raises:
-        InputError: The file is not UTF-8 or not CSV, or a row has more or fewer fields than the
-            header.
+        InputError: The file is not UTF-8 or not CSV, the header names a column twice, or a row has
+            more or fewer fields than the header.
     """
     with open(path, "rb") as file:
-        first = 1
+        rows = _rows(file, path, strict=True)
+        number, header = next(rows, (1, []))
+        twice = next((name for name in header if name and header.count(name) > 1), None)
+        if twice is not None:
+            raise InputError(f"{path}, line {number}: the column `{twice}` appears twice")
+        for number, row in rows:
+            while len(row) > len(header) and not row[-1].strip():
+                row.pop()
+            if len(row) != len(header):
+                raise InputError(
+                    f"{path}, line {number}: has {counted(len(row), 'column')}, but the first line "
+                    f"{len(header)}"
+                )
+            yield f"{path}, line {number}", dict(zip(header, row))
+
+
+def _rows(file: Iterator[bytes], path: Path, strict: bool) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number of the first line, and the fields, of each row that has a value."""
+    lines, num_skipped, delimiter = _lines(file, path), 0, None
+    header = next(lines, "")
+    while header and not header.strip(" ,;\t\n"):
+        header, num_skipped = next(lines, ""), num_skipped + 1
+    if header[:4].lower() == "sep=" and len(header) == 6:  # written by Excel
+        delimiter = header[4]
+        header, num_skipped = next(lines, ""), num_skipped + 1
+    reader = csv.reader(
+        itertools.chain([header], lines),
+        strict=strict,
+        delimiter=delimiter or max(DELIMITERS, key=header.count),
+        skipinitialspace=True,
+    )
+    first = num_skipped + 1
+    while True:
         try:
-            reader = _reader(file, path, strict=True)
-            header = next(reader, [])
-            first = reader.line_num + 1
-            for row in reader:
-                where, first = f"{path}, line {first}", reader.line_num + 1
-                if not row:
-                    continue
-                if len(row) != len(header):
-                    raise InputError(
-                        f"{where}: has {counted(len(row), 'column')}, but the first line "
-                        f"{len(header)}"
-                    )
-                yield where, dict(zip(header, row))
+            row = next(reader)
+        except StopIteration:
+            return
         except csv.Error as error:
             raise InputError(f"{path}, line {first}: is not valid CSV ({error})") from None
-
-
-def _reader(file: Iterator[bytes], path: Path, strict: bool = False) -> Any:
-    lines = _lines(file, path)
-    header = next(lines, "")
-    delimiter = max(DELIMITERS, key=header.count)
-    return csv.reader(itertools.chain([header], lines), strict=strict, delimiter=delimiter)
+        if any(field.strip() for field in row):
+            yield first, row
+        first = num_skipped + reader.line_num + 1
 
 
 def _lines(file: Iterator[bytes], path: Path) -> Iterator[str]:

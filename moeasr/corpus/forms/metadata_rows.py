@@ -1,5 +1,6 @@
 """Utterances from rows of metadata, each of which names an audio file and its transcript."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +28,10 @@ class Row(NamedTuple):
     where: str
     """The file and the line, for messages."""
     columns: Mapping[str, Any]
+    audio_key: str
+    """The column that names the audio."""
+    audio: Path
+    """The audio file, which may be missing."""
 
 
 Reader = Callable[[Path], Iterable[tuple[str, Mapping[str, Any]]]]
@@ -38,7 +43,8 @@ def read_metadata(
 ) -> dict[str, list[Item]]:
     """Return the utterances of metadata files, by name of the set.
 
-    The path of a metadata file tells the set. If it does not, the directories of the audio do.
+    The path of a metadata file tells the set. If it does not, the directories of the audio below
+    `root` do, of which the last one that contains the name of a set decides.
 
     Args:
         root: The directory of the corpus.
@@ -50,57 +56,64 @@ def read_metadata(
         InputError: A row has no audio or no text, or only some rows tell their set.
     """
     groups = group_by_set(root, paths)
-    rows = {name: list(_rows(found, read)) for name, found in groups.items()}
+    rows = {name: list(_rows(found, read, audio_keys)) for name, found in groups.items()}
     if rows.keys() == {UNSPLIT}:
-        rows = _split_by_directory(rows[UNSPLIT], audio_keys)
-    sets = {name: [_item(row, audio_keys) for row in found] for name, found in rows.items()}
+        rows = _split_by_directory(root, rows[UNSPLIT])
+    sets = {name: [_item(root, row) for row in found] for name, found in rows.items()}
     listed = [item.audio for items in sets.values() for item in items]
     warn_of_unlisted({path.parent for path in paths}, listed, "the metadata")
     return sets
 
 
-def _rows(paths: Iterable[Path], read: Reader) -> Iterator[Row]:
+def _rows(paths: Iterable[Path], read: Reader, audio_keys: Sequence[str]) -> Iterator[Row]:
     for path in paths:
         for where, columns in read(path):
-            yield Row(path, where, columns)
+            name = string(columns, audio_keys)
+            key = next((key for key in audio_keys if key in columns), audio_keys[0])
+            if not name:
+                raise InputError(f"{where}: `{key}` is empty or missing")
+            yield Row(path, where, columns, key, locate(name, path.parent))
 
 
-def _split_by_directory(rows: list[Row], audio_keys: Sequence[str]) -> dict[str, list[Row]]:
-    """Return the rows by the set that a directory in their path of audio names.
+def _split_by_directory(root: Path, rows: list[Row]) -> dict[str, list[Row]]:
+    """Return the rows by the set that a directory of their audio names.
 
     If no directory names the training set, all rows are `UNSPLIT`, because a directory such as
     `val` may be that of a speaker.
     """
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        directories = Path(string(row.columns, audio_keys) or "").parts[:-1]
+        directories = _relative(row.audio, root).parts[-2::-1]
         groups.setdefault(next(filter(None, map(set_of, directories)), UNSPLIT), []).append(row)
     if "train" not in groups:
         return {UNSPLIT: rows}
     for row in groups.get(UNSPLIT, []):
         raise InputError(
-            f"{row.where}: the directories in `{_audio_key(row, audio_keys)}` name no set (train, "
-            "dev or test), but those of other rows do"
+            f"{row.where}: the directories in `{row.audio_key}` name no set (train, dev or test), "
+            "but those of other rows do"
         )
     return groups
 
 
-def _item(row: Row, audio_keys: Sequence[str]) -> Item:
-    name, text = string(row.columns, audio_keys), string(row.columns, TEXT_KEYS)
-    if not name:
-        raise InputError(f"{row.where}: `{_audio_key(row, audio_keys)}` is empty or missing")
+def _item(root: Path, row: Row) -> Item:
+    text = string(row.columns, TEXT_KEYS)
     if text is None:
         raise InputError(f"{row.where}: has none of the columns {', '.join(TEXT_KEYS)}")
-    path = Path(name)
+    path = _relative(row.audio, row.file.parent, root)
     return Item(
         name="-".join((path.with_suffix("") if has_audio_ending(path) else path).parts),
         text=text,
-        audio=locate(name, row.file.parent),
+        audio=row.audio,
         where=row.where,
         speaker=string(row.columns, SPEAKER_KEYS) or None,
         language=string(row.columns, LANGUAGE_KEYS) or None,
     )
 
 
-def _audio_key(row: Row, audio_keys: Sequence[str]) -> str:
-    return next((key for key in audio_keys if key in row.columns), audio_keys[0])
+def _relative(path: Path, *directories: Path) -> Path:
+    """Return a path relative to the first directory that contains it, else without its root."""
+    whole = Path(os.path.abspath(path))
+    for directory in map(Path, map(os.path.abspath, directories)):
+        if whole.is_relative_to(directory):
+            return whole.relative_to(directory)
+    return whole.relative_to(whole.anchor)

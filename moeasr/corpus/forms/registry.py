@@ -33,7 +33,7 @@ of any other form is also a folder with audio."""
 AUTO = "auto"
 TABLES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".gz", ".parquet", ".xlsx", ".xml")
 """Ends of the names of files that may contain transcripts."""
-NOT_TEXT = (".gz", ".parquet", ".xlsx")
+NOT_TEXT = (".tar.gz", ".parquet", ".xlsx")
 MAX_TABLES = 3
 MAX_SHOWN = 80
 """Maximum number of characters of a line that a message shows."""

@@ -97,8 +97,8 @@ def locate(name: str, *directories: Path) -> Path:
     paths = [path, Path(name.replace("\\", "/"))] if "\\" in name else [path]
     candidates = [directory / path for path in paths for directory in directories]
     if not has_audio_ending(path):
-        whole = [each.with_name(each.name + end) for each in candidates for end in SUFFIXES]
-        candidates += whole
+        named = [each for each in candidates if each.name]
+        candidates += [each.with_name(each.name + end) for each in named for end in SUFFIXES]
     return next((candidate for candidate in candidates if candidate.is_file()), candidates[0])
 
 

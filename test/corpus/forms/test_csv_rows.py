@@ -22,6 +22,8 @@ def test_quotes_line_breaks_and_windows_line_ends(tmp_path):
         (b"name,text\na\n", "a.csv, line 2: has 1 column, but the first line 2"),
         (b'name,text\na,b\na,"b\nc', "a.csv, line 3: is not valid CSV"),
         (b"name,text\na,\xff\n", "a.csv, line 2: not valid UTF-8"),
+        (b"\nname,text\na,b\n\na\n", "a.csv, line 5: has 1 column, but the first line 2"),
+        (b"text,name,text\na,b,c\n", "a.csv, line 1: the column `text` appears twice"),
     ],
 )
 def test_faults_are_named_with_the_first_line_of_their_row(tmp_path, content, message):
@@ -38,6 +40,10 @@ def test_faults_are_named_with_the_first_line_of_their_row(tmp_path, content, me
         ("file\ttext\na\tb;c, d\n", [{"file": "a", "text": "b;c, d"}]),
         ("file,text;note\na,b;c\n", [{"file": "a", "text;note": "b;c"}]),
         ("file\na;b\n", [{"file": "a;b"}]),
+        ("\n ; \nfile;text\na;b\n", [{"file": "a", "text": "b"}]),
+        ("sep=;\nfile;text\n\na;b\n;\n", [{"file": "a", "text": "b"}]),
+        ('file, "text"\na, "b, c"\n  \n', [{"file": "a", "text": "b, c"}]),
+        ("file,text\na,b,,\n", [{"file": "a", "text": "b"}]),
     ],
 )
 def test_the_header_tells_the_delimiter(tmp_path, lines, rows):

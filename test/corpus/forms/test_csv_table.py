@@ -5,7 +5,7 @@ from corpus_forms import csv_table, write_clip
 from made_up import write_lines
 
 from moeasr.corpus.forms.csv_table import CsvForm
-from moeasr.corpus.forms.registry import find_form
+from moeasr.corpus.forms.registry import FORMS, find_form
 from moeasr.errors import InputError
 
 
@@ -40,3 +40,49 @@ def test_other_tables_are_left_alone(tmp_path):
     assert CsvForm().find(tmp_path) is None
     with pytest.raises(InputError, match=r"contains no \*\.csv with a column file_name/file/"):
         CsvForm().read(tmp_path)
+
+
+@pytest.mark.parametrize("path", ["{name}\\\\a{n}.wav", "{name}/a{n}", "{root}/{name}/a{n}.wav"])
+def test_however_the_audio_is_written_its_directory_is_the_set(tmp_path, path):
+    """A name of the place of the corpus, such as `my training`, tells nothing."""
+    root = tmp_path / "my training"
+    rows = []
+    for n, name in enumerate(("train", "dev", "test")):
+        write_clip(root / f"{name}/a{n}.wav")
+        rows.append(path.format(name=name, n=n, root=root) + ",Go")
+    write_lines(root / "list.csv", ["file,text", *rows])
+    sets = CsvForm().read(root)
+    assert {name: [item.name for item in items] for name, items in sets.items()} == {
+        "train": ["train-a0"],
+        "dev": ["dev-a1"],
+        "test": ["test-a2"],
+    }
+
+
+@pytest.mark.parametrize("column", ["offset", "Start"])
+def test_parts_of_recordings_are_refused(tmp_path, column):
+    write_clip(tmp_path / "a.wav")
+    write_lines(tmp_path / "a.csv", [f"file,text,duration,{column}", "a.wav,Go,1.0,0.5"])
+    key = column.lower()
+    with pytest.raises(InputError, match=f"a.csv, line 2: `{key}` is not read, because a row of a"):
+        CsvForm().read(tmp_path)
+    write_lines(tmp_path / "a.csv", [f"file,text,duration,{column}", "a.wav,Go,1.0,"])
+    assert len(CsvForm().read(tmp_path)["all"]) == 1
+
+
+def test_a_table_of_something_else_beside_audio_with_transcripts(tmp_path):
+    write_clip(tmp_path / "wavs/a.wav")
+    write_lines(tmp_path / "wavs/a.txt", ["Go"])
+    write_lines(tmp_path / "extra/scores.csv", ["filename,score,text", "a.wav,0.9,Go"])
+    assert CsvForm().find(tmp_path) is None
+    assert type(find_form("auto", tmp_path)[0]) is FORMS["folder"]
+    write_lines(tmp_path / "list.csv", ["file,text", "wavs/a.wav,Go"])
+    assert CsvForm().find(tmp_path) == "list.csv with columns of audio files and texts"
+    (items,) = CsvForm().read(tmp_path).values()
+    assert [item.name for item in items] == ["wavs-a"]
+
+
+def test_without_any_audio_the_first_missing_file_is_named_later(tmp_path):
+    write_lines(tmp_path / "list.CSV", ["file,text", "wavs/a.wav,Go"])
+    (items,) = CsvForm().read(tmp_path).values()
+    assert items[0].audio == tmp_path / "wavs/a.wav"

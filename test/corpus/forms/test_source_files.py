@@ -101,6 +101,7 @@ def test_audio_may_be_named_as_in_windows_or_without_its_ending(tmp_path):
     assert locate("a\\y.2", tmp_path) == tmp_path / "a/y.2.wav"
     assert locate("a/back\\slash.wav", tmp_path) == tmp_path / "a/back\\slash.wav"
     assert locate("a\\z.wav", tmp_path) == tmp_path / "a\\z.wav"
+    assert locate("/", tmp_path) == Path("/") and locate(".", tmp_path) == tmp_path
 
 
 def test_only_directory_ignores_hidden_files(tmp_path):

@@ -1,8 +1,8 @@
 """Prepare `data/{train,dev,test}` in Kaldi's form from a corpus in any of the common forms.
 
 The forms are: a folder of audio with transcripts, LJSpeech, Common Voice, JSON lines of NeMo and
-Hugging Face, Hugging Face's AudioFolder, manifests of lhotse, and Kaldi data directories. Sets that
-the corpus does not define are taken from its training set by speaker.
+Hugging Face, Hugging Face's AudioFolder, CSV tables with a header, manifests of lhotse, and Kaldi
+data directories. Sets that the corpus does not define are taken from its training set by speaker.
 
 For another corpus, write a form of your own in `local/my_form.py` (`moeasr.corpus.forms.form`).
 
