@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union
 
 from moeasr.config_roles import key_of
 from moeasr.errors import InputError, did_you_mean
-from moeasr.families import is_import_path, look_up
+from moeasr.families import is_import_path, joined_paths, look_up
 from moeasr.logs import get_logger
 from moeasr.yaml_text import YamlError, parse_yaml
 
@@ -168,6 +168,8 @@ def _convert(kind: Any, value: Any, source: str, path: str) -> Any:
         if not isinstance(value, Mapping):
             raise _wrong(source, path, "a section of keys", value)
         _, item_kind = typing.get_args(kind)
+        if item_kind is float:  # --set of a key that is an import path
+            value = joined_paths(value)
         return {
             str(key): _convert(item_kind, item, source, f"{path}.{key}")
             for key, item in value.items()

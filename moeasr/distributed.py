@@ -105,10 +105,10 @@ def find_device(name: str) -> torch.device:
         if number >= count:
             raise InputError(
                 f"process {number} has no GPU of its own: this machine shows {count}; start at "
-                "most one process per GPU"
+                "most one process per GPU, or use 'cuda:0' if each process sees its own GPU only"
             )
         device = torch.device("cuda", number)
-    elif not is_alone:
+    elif count > 1 and _env_int("LOCAL_WORLD_SIZE", "1") > 1:
         raise InputError(f"device '{name}': each process needs a GPU of its own; use 'cuda'")
     elif device.index >= count:
         raise InputError(f"device '{name}': this machine shows {counted(count, 'GPU')}")

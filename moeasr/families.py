@@ -47,6 +47,15 @@ def is_import_path(name: str) -> bool:
     return len(parts) > 1 and all(part.isidentifier() for part in parts)
 
 
+def joined_paths(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `{"a.b": x}` for `{"a": {"b": x}}`, for keys that may be import paths."""
+    joined: dict[str, Any] = {}
+    for key, value in mapping.items():
+        parts = joined_paths(value) if isinstance(value, Mapping) and value else {"": value}
+        joined |= {f"{key}.{rest}" if rest else str(key): item for rest, item in parts.items()}
+    return joined
+
+
 def _import(path: str) -> Any:
     module_name, _, name = path.rpartition(".")
     try:

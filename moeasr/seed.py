@@ -38,7 +38,8 @@ def generator_states() -> dict[str, Any]:
 def restore_generators(states: dict[str, Any]) -> None:
     """Restore every generator to the state that `generator_states` returned.
 
-    The state of a GPU's generator is that of the present GPU now, whichever it was before.
+    The state of a GPU's generator is that of the present GPU now, whichever it was before. Files of
+    earlier versions contain the states of all GPUs.
     """
     version, internal, gauss = states["python"]
     random.setstate((version, tuple(internal), gauss))
@@ -53,5 +54,7 @@ def restore_generators(states: dict[str, Any]) -> None:
         )
     )
     torch.set_rng_state(states["torch"])
-    if states["cuda"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state(states["cuda"][0])
+    of_gpus = states["cuda"]
+    if of_gpus and torch.cuda.is_available():
+        number = torch.cuda.current_device()
+        torch.cuda.set_rng_state(of_gpus[number if number < len(of_gpus) else 0])

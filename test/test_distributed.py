@@ -96,14 +96,19 @@ def test_a_gpu_by_its_number_is_for_one_process(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
-    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
     assert distributed.find_device("cuda:1") == torch.device("cuda", 1)
     with pytest.raises(InputError, match="^device 'cuda:2': this machine shows 2 GPUs$"):
         distributed.find_device("cuda:2")
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")  # of which the other one is on another machine
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    assert distributed.find_device("cuda:1") == torch.device("cuda", 1)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     with pytest.raises(InputError, match="^device 'cuda:0': each process needs a GPU of its own"):
         distributed.find_device("cuda:0")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)  # as `srun --gpus-per-task=1` does
+    assert distributed.find_device("cuda:0") == torch.device("cuda", 0)
 
 
 def test_a_collective_operation_that_fails_anywhere_is_one_sentence(monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 
 from moeasr.config import OneOf, from_mapping
 from moeasr.errors import InputError
-from moeasr.families import look_up
+from moeasr.families import joined_paths, look_up
 
 
 class Dog:
@@ -69,3 +69,9 @@ def test_a_config_knows_import_paths_where_its_family_says_what_members_are(zoo)
         from_mapping(Config, {"pet": "zoo.Rat"}, "f.yaml")
     with pytest.raises(InputError, match="'name_only' must be one of dog, but is 'zoo.Cat'"):
         from_mapping(Config, {"name_only": "zoo.Cat"}, "f.yaml")
+
+
+def test_nested_keys_are_joined():
+    nested = {"z": 1, "my_parts": {"losses": {"own": 2}, "other": 3}, "empty": {}}
+    expected = {"z": 1, "my_parts.losses.own": 2, "my_parts.other": 3, "empty": {}}
+    assert joined_paths(nested) == expected

@@ -65,7 +65,9 @@ def exp_dir(data_dir) -> Path:
 def test_they_train(exp_dir, data_dir):
     lines = [json.loads(line) for line in (exp_dir / "metrics.jsonl").read_text().splitlines()]
     dev = [line for line in lines if line["kind"] == "dev"]
-    assert all(math.log(1 / 4) <= each["loss_negative_entropy"] / 0.02 < 0 for each in dev)
+    assert all(
+        math.log(1 / 4) <= each["loss_own_parts.negative_entropy"] / 0.02 < 0 for each in dev
+    )
     assert len(dev) == 2 and dev[1]["loss_count"] < dev[0]["loss_count"]
     (experts, _) = [line for line in lines if line["kind"] == "experts"]
     shares = [experts[f"layer_{layer:02d}/expert_{e}"] for layer in range(2) for e in range(4)]
@@ -75,6 +77,14 @@ def test_they_train(exp_dir, data_dir):
     begun = build_model(from_mapping(ModelConfig, MODEL, "test"), 20, 6).state_dict()
     for name in ("count.project.weight", "encoder.blocks.0.feed_forward.router.scores.weight"):
         assert trained[name].shape == begun[name].shape
+
+
+def test_a_trained_model_needs_no_routing_loss(exp_dir, monkeypatch):
+    """A loss has no part in recognition, so that its module may be absent there."""
+    content = checkpoint.load(exp_dir / "last.pt")
+    losses = content["config"]["model"]["routing_losses"]
+    losses["not_here.loss"] = losses.pop("own_parts.negative_entropy")
+    assert load_model(content).config.routing_losses["not_here.loss"] == 0.01
 
 
 def test_a_training_that_is_resumed_gives_the_same_weights(exp_dir, data_dir):
@@ -196,7 +206,7 @@ def test_usage_shows_the_layers_they_route(exp_dir, data_dir, tmp_path):
         (
             "routing_losses",
             "{shutil.rmtree: 0.1}",
-            "`routing_losses`: 'shutil.rmtree' must be a function of a Routing whose signature",
+            "`routing_losses`: 'shutil.rmtree' must be a function of a Routing alone",
         ),
     ],
 )

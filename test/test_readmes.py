@@ -264,7 +264,12 @@ def test_parts_of_ones_own_as_shown_train_stream_and_decode(tmp_path, monkeypatc
     tokens, tokens_lens = torch.randint(3, 9, (2, 5)), torch.tensor([5, 3])
     output = model(feats, feats_lens, tokens, tokens_lens)
     output.loss.backward()
-    assert {"loss_ctc", "loss_att", "loss_count", "loss_negative_entropy"} <= output.stats.keys()
+    assert {
+        "loss_ctc",
+        "loss_att",
+        "loss_count",
+        "loss_my_parts.negative_entropy",
+    } <= output.stats.keys()
     assert len(output.expert_loads) == 2
     assert all(parameter.grad is not None for parameter in model.parameters())
 

@@ -50,7 +50,10 @@ def test_a_checkpoint_holds_the_generator_of_the_gpu_of_its_process_alone(monkey
     monkeypatch.setattr(torch.cuda, "get_rng_state", lambda: state)
     restored = []
     monkeypatch.setattr(torch.cuda, "set_rng_state", restored.append)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
     states = generator_states()
     assert states["cuda"] == [state]
     restore_generators(states)
-    assert restored == [state]
+    other = torch.zeros(16, dtype=torch.uint8)
+    restore_generators({**states, "cuda": [other, state]})  # of all GPUs, in an earlier version
+    assert len(restored) == 2 and all(each is state for each in restored)

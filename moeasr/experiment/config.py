@@ -167,7 +167,7 @@ def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experime
 
     Raises:
         InputError: A key or value is wrong. The message names the file and the dotted path of the
-            key.
+            key. Or a routing loss cannot be imported.
     """
     *bases, own = load_chain(path)
     mapping: dict[str, Any] = {}
@@ -175,7 +175,9 @@ def load_experiment(path: str | Path, overrides: Sequence[str] = ()) -> Experime
         mapping = merge(mapping, base.keys)
         from_mapping(ExperimentConfig, mapping, base.path)
     mapping = apply_overrides(merge(mapping, own.keys), overrides)
-    return from_mapping(ExperimentConfig, mapping, path)
+    config = from_mapping(ExperimentConfig, mapping, path)
+    config.model.check_routing_losses()
+    return config
 
 
 def write_config(config: ExperimentConfig, exp_dir: Path) -> None:

@@ -248,7 +248,7 @@ class AsrModel(nn.Module):
             # A routing loss is a mean over frames. Multiplied by the number of utterances, it is a
             # sum over utterances like the other losses.
             loss = loss + value * weight
-            stats[f"loss_{name.rpartition('.')[2]}"] = value * weight
+            stats[f"loss_{name}"] = value * weight
         stats["loss"] = loss
         loads = {path: expert_load(routing).detach() for path, routing in routings.items()}
         return LossOutput(loss, weight, {k: v.detach() for k, v in stats.items()}, loads)

@@ -74,11 +74,14 @@ def find_routing_loss(name: str) -> Callable[[Routing], Tensor]:
     Raises:
         InputError: The name is unknown, or the path is not that of a routing loss.
     """
-    loss = look_up(ROUTING_LOSSES, name, object)
+    try:
+        loss = look_up(ROUTING_LOSSES, name, object)
+    except InputError as error:
+        raise InputError(f"`routing_losses`: {error}") from None
     if name not in ROUTING_LOSSES and not _takes_routing(loss):
         raise InputError(
-            f"'{name}' must be a function of a Routing whose signature says so: "
-            f"`def {name.rpartition('.')[2]}(routing: moeasr.nn.routing.Routing)`"
+            f"`routing_losses`: '{name}' must be a function of a Routing alone, whose signature "
+            f"says so: `def {name.rpartition('.')[2]}(routing: moeasr.nn.routing.Routing)`"
         )
     return cast("Callable[[Routing], Tensor]", loss)
 

@@ -37,7 +37,9 @@ def test_a_loss_is_found_by_its_name_or_its_import_path():
 @pytest.mark.parametrize("path", [f"{__name__}.untold", f"{__name__}.Loss", "os.path.join"])
 def test_only_functions_of_a_routing_are_losses(path):
     name = path.rpartition(".")[2]
-    sentence = rf"^'{path}' must be a function of a Routing whose signature says so: `def {name}"
+    sentence = (
+        rf"^`routing_losses`: '{path}' must be a function of a Routing alone, .*: `def {name}"
+    )
     with pytest.raises(InputError, match=sentence):
         find_routing_loss(path)
 

@@ -36,6 +36,11 @@ def test_a_key_with_another_value_is_named(among):
     assert str(refused.value) == sentence + ADVICE
 
 
+def test_numbers_that_are_none_agree(among):
+    among({"a": float("nan")})
+    check_same_config({"a": float("nan")})
+
+
 def test_a_key_that_a_process_lacks_is_named(among):
     among({"train": {"optim": {"lr": 0.01}}})
     with pytest.raises(InputError, match=r"`train\.max_epochs` is None in process 1, but 3 in"):
