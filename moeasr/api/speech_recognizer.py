@@ -3,6 +3,7 @@
 This module does not import torch.
 """
 
+import inspect
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -236,11 +237,19 @@ def _opened(
 def _check_binary(file: Any, name: str) -> None:
     """Raise `InputError` unless a file object gives bytes."""
     try:
-        is_binary = isinstance(file.read(0), bytes)
-    except (OSError, ValueError) as error:  # ValueError: a closed file
-        raise InputError(f"{name} cannot be read: {error}") from None
-    if not is_binary:
+        found = file.read(0)
+    except (OSError, ValueError, TypeError) as error:  # a closed file, an object of another kind
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(f"{name} is a file that cannot be read ({reason})") from None
+    if isinstance(found, str):
         raise InputError(f"{name} is a file opened as text; open it with the mode 'rb'")
+    if inspect.iscoroutine(found):
+        found.close()
+        raise InputError(
+            f"{name} is a file that is read with `await`; give `io.BytesIO(await file.read())`"
+        )
+    if not isinstance(found, bytes):
+        raise InputError(f"{name} must be a file of bytes, but gives {type(found).__name__}")
 
 
 def _task(

@@ -56,11 +56,13 @@ def to_waveform(
         InputError: The samples have another type or shape, or hold NaN, infinity or values far
             outside [-1, 1].
     """
+    kind = type(samples).__name__
+    if isinstance(samples, (bytes, bytearray, memoryview)):
+        raise InputError(f"{name} must be {expected}, but it is a {kind}{BYTES_ADVICE}")
     array = _as_array(samples, name)
     if array.ndim not in (1, 2):
-        found = f"has the shape {array.shape}" if array.ndim else f"is a {type(samples).__name__}"
-        advice = "" if not isinstance(samples, (bytes, bytearray)) else BYTES_ADVICE
-        raise InputError(f"{name} must be {expected}, but it {found}{advice}")
+        found = f"has the shape {array.shape}" if array.ndim else f"is a {kind}"
+        raise InputError(f"{name} must be {expected}, but it {found}")
     if array.size == 0:
         return np.zeros(0, np.float32)
     if array.ndim == 2 and array.shape[1] > max(array.shape[0], MANY_CHANNELS):

@@ -120,11 +120,15 @@ def open_copy(stream: BinaryIO, name: str, head: bytes = b"") -> Iterator[AudioB
         head: First bytes of the file, which were read from the pipe already.
 
     Raises:
-        InputError: The file is empty or not audio; in the `with` block, it is damaged.
+        InputError: The file cannot be read, is empty or not audio; in the `with` block, it is
+            damaged.
     """
     with tempfile.TemporaryFile() as file:
         file.write(head)
-        shutil.copyfileobj(stream, file)
+        try:
+            shutil.copyfileobj(stream, file)
+        except OSError as error:
+            raise InputError(f"{name} cannot be read to its end: {error}") from None
         file.seek(0)
         with _opened(file, name) as blocks:
             yield blocks

@@ -25,6 +25,22 @@ FORMS = {
 }
 
 
+class Upload:
+    """A file of a web framework."""
+
+    async def read(self, size=-1):
+        return b""
+
+
+class Dropped(io.BytesIO):
+    """A file behind a connection that is lost."""
+
+    def read(self, size=-1):
+        if size == 0:
+            return b""
+        raise ConnectionError("the connection was lost")
+
+
 @pytest.fixture
 def told(exp_dir, capsys):
     """Return the lines that `moeasr transcribe` prints for a file, without its path."""
@@ -105,6 +121,10 @@ def test_a_list_gives_the_result_of_each(asr, sound, tmp_path):
         ),
         (io.StringIO("RIFF"), {}, "the recording is a file opened as text; open it with the mode"),
         (io.BytesIO(b""), {}, r"the recording is empty \(0 bytes\)"),
+        (memoryview(b"RIFF"), {"sample_rate": 8000}, "it is a memoryview; 16-bit samples become"),
+        (io.BytesIO, {}, r"the recording is a file that cannot be read \(TypeError: "),
+        (Upload(), {}, r"with `await`; give `io.BytesIO\(await file.read\(\)\)`$"),
+        (Dropped(), {}, "^the recording cannot be read to its end: the connection was lost$"),
         (io.BytesIO(b"RIFF"), {"sample_rate": 8000}, "`sample_rate` is only for arrays"),
         ("a.wav", {"context": []}, "^`context` contains no phrases$"),
         (
@@ -146,7 +166,7 @@ def test_an_open_file_is_read_and_stays_open(asr, sound, tmp_path):
         assert not file.closed
     found = asr.transcribe([io.BytesIO(path.read_bytes()), path])
     assert [result.text for result in found] == [expected] * 2
-    with pytest.raises(InputError, match="the recording cannot be read: .*closed file"):
+    with pytest.raises(InputError, match=r"a file that cannot be read \(ValueError: .*closed file"):
         asr.transcribe(file)
 
 
