@@ -127,7 +127,8 @@ class SpeechRecognizer:
         defaults = DecodeConfig()
         check_names(settings, [defaults], ["sample_rate", "language", "mode"])
         _check_mode(mode)
-        with phrases_in_file(settings) as given:  # read again if another thread used other ones
+        # the file is read again whenever another thread has used other phrases in between
+        with phrases_in_file(settings) as given:
             return self._transcribe(audio, sample_rate, _task(given, defaults, mode, language))
 
     def _transcribe(
