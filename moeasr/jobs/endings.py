@@ -1,5 +1,6 @@
 """Ends of programs: the signals that ask for one, and the processes that may outlive a program."""
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,14 +37,36 @@ def interruptible() -> Iterator[None]:
 
 
 def any_runs(groups: set[int]) -> bool:
-    """Return whether a process of these groups runs; those that a program starts may outlive it."""
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            # the kernel cuts the name of a process, perhaps within a character
-            text = path.read_text(errors="replace")
-            state, _, member_of = text.rpartition(")")[2].split()[:3]
-        except (OSError, ValueError):  # the process has just ended
-            continue
-        if int(member_of) in groups and state != "Z":
-            return True
-    return False
+    """Return whether a process of these groups runs; those that a program starts may outlive it.
+
+    If no file can be opened to know it (too many are open), a group that exists counts as running.
+    """
+    existing = {group for group in groups if _exists(group)}
+    if not existing:
+        return False
+    try:
+        return any(_is_running_in(existing, path) for path in Path("/proc").glob("[0-9]*/stat"))
+    except OSError:
+        return True
+
+
+def _exists(group: int) -> bool:
+    """Return whether a group has a process, running or not: asking the kernel needs no file."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it has processes of another user
+        return True
+    return True
+
+
+def _is_running_in(groups: set[int], path: Path) -> bool:
+    """Return whether the process of a file /proc/*/stat runs and belongs to one of the groups."""
+    try:
+        # the kernel cuts the name of a process, perhaps within a character
+        text = path.read_text(errors="replace")
+        state, _, member_of = text.rpartition(")")[2].split()[:3]
+    except (FileNotFoundError, ProcessLookupError, PermissionError, ValueError):
+        return False  # the process has just ended, or is not shown to this user
+    return int(member_of) in groups and state != "Z"

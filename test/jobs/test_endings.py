@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -44,3 +45,29 @@ def test_processes_run_until_all_of_a_group_have_ended(tmp_path):
         process.kill()
     assert process.wait() == -signal.SIGKILL
     assert not any_runs({process.pid}) and not any_runs(set())
+
+
+@pytest.mark.parametrize("num_free", [0, 1])
+def test_processes_that_cannot_be_looked_at_are_awaited(num_free):
+    """After too many open files, a job runner has to end its jobs all the same."""
+    script = f"""
+import os, subprocess
+from moeasr.jobs.endings import any_runs
+process = subprocess.Popen(["sleep", "600"], start_new_session=True)
+files = []
+try:
+    while True:
+        files.append(os.open("/dev/null", os.O_RDONLY))
+except OSError:
+    for file in files[:{num_free}]:
+        os.close(file)
+try:
+    print(any_runs({{process.pid}}))
+finally:
+    process.kill()
+    process.wait()
+print(any_runs({{process.pid}}))
+"""
+    command = ["bash", "-c", 'ulimit -n 20; exec "$0" -c "$1"', sys.executable, script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.stdout, done.stderr) == ("True\nFalse\n", "")
