@@ -16,7 +16,7 @@ from moeasr.config_roles import key_of
 from moeasr.errors import InputError, did_you_mean
 from moeasr.families import is_import_path, joined_paths, look_up
 from moeasr.logs import get_logger
-from moeasr.yaml_text import YamlError, parse_yaml
+from moeasr.yaml_text import YamlError, parse_yaml, quote_yaml
 
 ConfigT = TypeVar("ConfigT")
 FLAGS = {"yes": True, "on": True, "no": False, "off": False}
@@ -294,4 +294,4 @@ def _convert_scalar(kind: Any, value: Any, source: str, path: str) -> Any:
 
 
 def _wrong(source: str, path: str, wanted: str, value: Any) -> InputError:
-    return InputError(f"{source}: '{path}' must be {wanted}, but is {value!r}")
+    return InputError(f"{source}: '{path}' must be {wanted}, but is {quote_yaml(value)}")

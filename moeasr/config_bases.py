@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from moeasr.config import load_yaml
 from moeasr.errors import InputError
+from moeasr.yaml_text import quote_yaml
 
 BASE = "base"
 """The key of a config file that names its base."""
@@ -73,5 +74,7 @@ def _pop_base(keys: dict[str, Any], path: Path) -> Path | None:
         return None
     name = keys.pop(BASE)
     if not isinstance(name, str) or not name:
-        raise InputError(f"{path}: '{BASE}' must be the path of a YAML file, but is {name!r}")
+        raise InputError(
+            f"{path}: '{BASE}' must be the path of a YAML file, but is {quote_yaml(name)}"
+        )
     return path.parent / name

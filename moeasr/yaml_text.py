@@ -5,6 +5,7 @@ and `off` are text, too: a field that must be true or false accepts them, and an
 the word. `0x10` is 16, `0o10` is 8 and `1_000` is 1000. A repeated key is refused.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, TextIO
@@ -68,6 +69,29 @@ def dump_yaml(mapping: Mapping[str, Any]) -> str:
     both read the same values.
     """
     return yaml.dump(dict(mapping), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
+def show_yaml(value: Any) -> str:
+    """Return a value in one line of YAML for a message: null, true, {a: 1}; text as it is."""
+    if isinstance(value, str):
+        return value
+    try:
+        text = yaml.dump(
+            value,
+            Dumper=_Dumper,
+            default_flow_style=True,
+            sort_keys=False,
+            allow_unicode=True,
+            width=math.inf,
+        )
+    except yaml.YAMLError:  # an object of Python
+        return repr(value)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+def quote_yaml(value: Any) -> str:
+    """Return a value like `show_yaml`, but text in quotation marks."""
+    return repr(value) if isinstance(value, str) else show_yaml(value)
 
 
 class _Loader(yaml.SafeLoader):

@@ -92,7 +92,7 @@ def test_an_experiment_is_its_bases_then_itself_then_the_overrides(write):
             "(chain of bases: conf/a.yaml -> conf/../conf)",
         ),
         ({"a": "base: [b.yaml]"}, "conf/a.yaml: 'base' must be the path of a YAML file, but is "),
-        ({"a": "base:"}, "conf/a.yaml: 'base' must be the path of a YAML file, but is None"),
+        ({"a": "base:"}, "conf/a.yaml: 'base' must be the path of a YAML file, but is null"),
         ({"a": "base: ''"}, "conf/a.yaml: 'base' must be the path of a YAML file, but is ''"),
         ({"a": 'base: "b\\0"'}, "embedded null byte (chain of bases: conf/a.yaml -> conf/b\0)"),
         ({}, "config file conf/a.yaml does not exist"),

@@ -6,7 +6,7 @@ import re
 import pytest
 import yaml
 
-from moeasr.yaml_text import SCALARS, YamlError, dump_yaml, parse_yaml
+from moeasr.yaml_text import SCALARS, YamlError, dump_yaml, parse_yaml, quote_yaml, show_yaml
 
 
 @pytest.mark.parametrize(
@@ -73,6 +73,28 @@ def test_keys_and_letters_are_written_as_they_are_in_their_own_order():
 def test_values_are_written_so_that_every_reader_finds_them(value):
     written = dump_yaml({"key": value})
     assert parse_yaml(written) == yaml.safe_load(written) == {"key": value}
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (-0.5, "-0.5"),
+        (math.nan, ".nan"),
+        ("yes", "yes"),
+        ("two\nlines", "two\nlines"),
+        ({"b": [1, "no"], "a": {}}, "{b: [1, 'no'], a: {}}"),
+        (["é" * 100] * 2, f"[{'é' * 100}, {'é' * 100}]"),
+    ],
+)
+def test_a_value_is_shown_in_one_line_as_it_is_written(value, line):
+    assert show_yaml(value) == line
+
+
+def test_text_in_quotation_marks_and_objects_of_python_are_shown_too():
+    assert (quote_yaml("null"), quote_yaml(None)) == ("'null'", "null")
+    assert quote_yaml({"a": 1j}) == "{'a': 1j}"
 
 
 def test_merge_keys_work():

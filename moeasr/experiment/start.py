@@ -45,7 +45,8 @@ def _load_with_units(path: str, fbank: FbankConfig) -> tuple[AsrModel, Tokenizer
         their_fbank = from_mapping(FbankConfig, content["fbank"], "its feature settings")
         changes = find_changes(to_mapping(fbank), to_mapping(their_fbank))
         if changes:
-            values = ", ".join(f"`{key}: {new}` in place of {old}" for key, old, new in changes)
+            shown = [(change.key, *change.shown()) for change in changes]
+            values = ", ".join(f"`{key}: {new}` in place of {old}" for key, old, new in shown)
             raise InputError(
                 f"this model was trained with other filter banks; write {values} to "
                 "conf/fbank.yaml, as in its training, and repeat the recipe from stage 1"

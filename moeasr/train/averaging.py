@@ -108,8 +108,8 @@ def average_checkpoints(
         content["model"] = merge_updates(content["model"])
         if newest:
             networks = network_of(newest, paths[0]), network_of(content, path)
-            for key, old, new in find_changes(*networks):
-                _refuse(f"`{key}` ({old} and {new})", paths[0], path)
+            for change in find_changes(*networks):
+                _refuse(f"`{change.key}` ({' and '.join(change.shown())})", paths[0], path)
             _check_same_training(newest, content, paths[0], path)
         newest = content
         epochs.append(content["info"]["epoch"])

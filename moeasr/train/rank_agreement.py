@@ -22,10 +22,13 @@ def check_same_config(config: Mapping[str, Any]) -> None:
     """
     first, *others = distributed.gather(config)
     for number, other in enumerate(others, start=1):
-        for key, theirs, mine in find_changes(other, first):
-            if repr(theirs) == repr(mine):  # NaN
+        for change in find_changes(other, first):
+            theirs, mine = change.shown()
+            if theirs == mine:  # NaN
                 continue
-            raise _refusal(f"`{key}` is {theirs} in process {number}, but {mine} in process 0")
+            raise _refusal(
+                f"`{change.key}` is {theirs} in process {number}, but {mine} in process 0"
+            )
 
 
 def check_same_inputs(inputs: Mapping[str, Any]) -> None:

@@ -130,7 +130,7 @@ def test_a_new_experiment_is_not_resumed(tmp_path, caplog):
         (DENSE, [], False),
         (
             with_data(batch=BatchConfig(max_utts=7)),
-            ["data.batch.max_utts: 7`, which was None"],
+            ["data.batch.max_utts: 7`, which was null"],
             True,
         ),
         (
@@ -138,8 +138,8 @@ def test_a_new_experiment_is_not_resumed(tmp_path, caplog):
             ["batch.num_buckets: 2`, which was 20"],
             True,
         ),
-        (with_data(spec_augment=None), ["`data.spec_augment: None`, which was {"], False),
-        (with_data(augment=(GainConfig(),)), ["`data.augment: [{'type': 'gain', "], False),
+        (with_data(spec_augment=None), ["`data.spec_augment: null`, which was {"], False),
+        (with_data(augment=(GainConfig(),)), ["`data.augment: [{type: gain, "], False),
         (
             dataclasses.replace(DENSE, train=TrainConfig(accum_steps=2, grad_clip=1.0)),
             ["train.accum_steps: 2`, which was 1", "train.grad_clip: 1.0`, which was 5.0"],
@@ -174,7 +174,7 @@ def test_an_epoch_restarts_with_other_shards_in_its_windows(tmp_path, before, no
         (with_data(limits=LengthLimits(max_frames=900)), "data.limits.max_frames` is 900, but"),
         (
             dataclasses.replace(DENSE, distillation=DistillationConfig(teacher="a.pt")),
-            "distillation.teacher` is a.pt, but was None",
+            "distillation.teacher` is a.pt, but was null",
         ),
         (
             dataclasses.replace(DENSE, distillation=DistillationConfig(ctc_weight=0.9)),
@@ -197,7 +197,7 @@ def test_other_utterances_or_another_teacher_do_not_go_on_with_a_training(tmp_pa
 )
 def test_a_resumed_experiment_keeps_its_initialisation_and_teacher(key, changed):
     assert resume_changes(DENSE, last_pt(DENSE), Path("last.pt")) == []
-    with pytest.raises(InputError, match=f"`{key}` is a.pt, but was None"):
+    with pytest.raises(InputError, match=f"`{key}` is a.pt, but was null"):
         resume_changes(dataclasses.replace(DENSE, **changed), last_pt(DENSE), Path("last.pt"))
 
 

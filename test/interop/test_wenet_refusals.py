@@ -106,7 +106,7 @@ def test_parts_without_counterpart_are_named(model_dir, key, value):
         ("dataset_conf.fbank_conf.low_freq", 0, r"'dataset_conf\.fbank_conf\.low_freq' is unknown"),
         ("model_conf", 3, "'model_conf' must be a section"),
         ("encoder_conf.num_blocks", "two", "must be an integer of at least 1, but is 'two'"),
-        ("encoder_conf.num_blocks", True, "must be an integer of at least 1, but is True"),
+        ("encoder_conf.num_blocks", True, "must be an integer of at least 1, but is true"),
         ("encoder_conf.causal", "maybe", "must be true or false, but is 'maybe'"),
         ("encoder_conf.causal", False, "`dynamic_chunk: true` needs `causal_conv: true`"),
         ("encoder_conf.n_expert_activated", 9, "must be between 1 and the number of experts"),
@@ -124,12 +124,21 @@ def test_parts_without_counterpart_are_named(model_dir, key, value):
         ("tokenizer_conf.non_lang_syms_path", "x/nlsyms", r"m/nlsyms does not exist"),
         ("tokenizer", "bpe", r"need the sentencepiece model; .*--bpe-model .*: none\)"),
         ("output_dim", 13, "'output_dim' and 'vocab_size' differ"),
+        ("output_dim", None, "'output_dim' must be an integer of at least 4, but is null"),
         ("input_dim", 80, "'input_dim' is 80, but the filter banks have 20"),
     ],
 )
 def test_other_faults_of_the_train_yaml(model_dir, key, value, sentence):
     change_yaml(model_dir, key, value)
     with pytest.raises(InputError, match=sentence):
+        read_wenet(model_dir)
+
+
+def test_a_key_that_the_train_yaml_lacks_is_named(model_dir):
+    path = model_dir / "train.yaml"
+    kept = [line for line in path.read_text().splitlines() if not line.startswith("output_dim:")]
+    path.write_text("\n".join(kept))
+    with pytest.raises(InputError, match=r"m/train\.yaml: key 'output_dim' is missing"):
         read_wenet(model_dir)
 
 

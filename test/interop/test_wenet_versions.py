@@ -294,9 +294,9 @@ def test_the_space_of_wenet_1_is_a_space(model_dir):
     ("features", "top", "sentence"),
     [
         ({"feature_type": "mfcc"}, {}, r"'collate_conf\.feature_extraction_conf\.feature_type' is"),
-        ({"using_pitch": True}, {}, r"\.using_pitch' is True"),
+        ({"using_pitch": True}, {}, r"\.using_pitch' is true"),
         ({"preemphasis": 0.9}, {}, r"\.preemphasis' is unknown"),
-        ({}, {"raw_wav": False}, r"'raw_wav' is False, but moeasr supports only"),
+        ({}, {"raw_wav": False}, r"'raw_wav' is false, but moeasr supports only"),
     ],
 )
 def test_other_features_of_wenet_1_are_named(model_dir, features, top, sentence):

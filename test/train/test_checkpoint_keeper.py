@@ -58,7 +58,7 @@ def test_a_fresh_experiment_has_nothing_to_resume(tmp_path):
     [
         ("tokenizer", {"units": ["a"]}, {"units": ["b"]}, "tokenizer;"),
         ("fbank", {"a": 1, "b": 80}, {"a": 1, "b": 40}, r"fbank \(`b` was 80, but is 40\);"),
-        ("fbank", {"a": 1, "b": 80}, {"a": 1}, r"fbank \(`b` was 80, but is None\);"),
+        ("fbank", {"a": 1, "b": 80}, {"a": 1}, r"fbank \(`b` was 80, but is absent\);"),
         ("seed", 1, 2, r"seed \(1, not 2\);"),
         ("training_set", "one", "other", "training set;"),
         ("training_text", "one", "other", "training text;"),

@@ -43,7 +43,7 @@ def test_numbers_that_are_none_agree(among):
 
 def test_a_key_that_a_process_lacks_is_named(among):
     among({"train": {"optim": {"lr": 0.01}}})
-    with pytest.raises(InputError, match=r"`train\.max_epochs` is None in process 1, but 3 in"):
+    with pytest.raises(InputError, match=r"`train\.max_epochs` is absent in process 1, but 3 in"):
         check_same_config(CONFIG)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from moeasr.config import read_flag
 from moeasr.errors import InputError, did_you_mean
+from moeasr.yaml_text import quote_yaml
 
 
 class Section:
@@ -23,7 +24,8 @@ class Section:
         self.source = source
         self.prefix = prefix
         if not isinstance(values, (Mapping, type(None))):
-            raise InputError(f"{source}: '{prefix}' must be a section of keys, but is {values!r}")
+            found = quote_yaml(values)
+            raise InputError(f"{source}: '{prefix}' must be a section of keys, but is {found}")
         self._rest = dict(values or {})
 
     def name(self, key: str) -> str:
@@ -43,13 +45,15 @@ class Section:
 
         The default None means that the key is required.
         """
+        if default is None and not self.has(key):
+            raise InputError(f"{self.source}: key '{self.name(key)}' is missing")
         value = self.value(key, default)
         wanted = "a number" if isinstance(default, float) else "an integer"
         kinds = (int, float) if isinstance(default, float) else (int,)
         if isinstance(value, bool) or not isinstance(value, kinds) or value < at_least:
             raise InputError(
                 f"{self.source}: '{self.name(key)}' must be {wanted} of at least {at_least}, "
-                f"but is {value!r}"
+                f"but is {quote_yaml(value)}"
             )
         return float(value) if isinstance(default, float) else value
 
@@ -59,7 +63,8 @@ class Section:
         flag = read_flag(value)
         if flag is None:
             raise InputError(
-                f"{self.source}: '{self.name(key)}' must be true or false, but is {value!r}"
+                f"{self.source}: '{self.name(key)}' must be true or false, "
+                f"but is {quote_yaml(value)}"
             )
         return flag
 
@@ -77,10 +82,10 @@ class Section:
         try:
             return allowed[value]
         except (KeyError, TypeError):
-            known = " or ".join(repr(name) for name in allowed)
+            known = " or ".join(quote_yaml(name) for name in allowed)
             raise InputError(
-                f"{self.source}: '{self.name(key)}' is {value!r}, but moeasr supports only {known}"
-                f"{did_you_mean(value, map(str, allowed))}"
+                f"{self.source}: '{self.name(key)}' is {quote_yaml(value)}, but moeasr supports "
+                f"only {known}{did_you_mean(value, map(str, allowed))}"
             ) from None
 
     def require(self, key: str, default: Any, allowed: Any) -> None:
