@@ -75,7 +75,11 @@ class Engine(Protocol):
 
     @property
     def stream_chunk_size(self) -> int:
-        """Encoder frames per chunk of a stream, unless the user chooses otherwise."""
+        """Encoder frames per chunk of a stream, unless the user chooses otherwise.
+
+        Raises:
+            InputError: The model was exported without streaming.
+        """
         ...
 
     def describe(self) -> str:

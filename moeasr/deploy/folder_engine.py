@@ -85,9 +85,8 @@ class FolderEngine:
 
     @property
     def stream_chunk_size(self) -> int:
-        """Encoder frames per chunk of a stream, unless the user chooses otherwise."""
-        sizes = self._recognizer.folder.config.streaming
-        return -1 if sizes is None else sizes.chunk_size
+        """Encoder frames per chunk of a stream, see `Engine.stream_chunk_size`."""
+        return self._recognizer.stream_sizes().chunk_size
 
     def describe(self) -> str:
         """Return the name of the model's config, the size of its file and its runtime."""

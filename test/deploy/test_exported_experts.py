@@ -32,8 +32,9 @@ def test_experts_that_are_chosen_by_later_frames_run_on_whole_recordings(sound, 
             expected = trained.transcribe(sound(seconds), **task)
             assert expected.text
             assert_same(exported.transcribe(sound(seconds), **task), expected)
-    with pytest.raises(InputError, match="stream"):
-        exported.stream(sample_rate=16000)
+    for settings in ({}, {"num_left_chunks": 2}, {"chunk_size": 4}):
+        with pytest.raises(InputError, match="without --offline-only"):
+            exported.stream(sample_rate=16000, **settings)
 
 
 def test_experts_that_were_merged_by_pruning_stream(sound, tmp_path):
