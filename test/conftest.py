@@ -12,6 +12,9 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import pytest  # noqa: E402
 import torch  # noqa: E402
 
+# A shell starts its background jobs with SIGINT ignored, which all programs below it inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 HANG_SEC = 120
 NUM_SLOWEST = 60
 

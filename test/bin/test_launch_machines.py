@@ -49,8 +49,8 @@ def machines(*ranks: int, port: int, wait_sec: int, command: list[str]):
 def test_two_machines_are_one_group(tmp_path):
     (tmp_path / "worker.py").write_text(WORKER)
     command = [str(tmp_path / "worker.py")]
-    with machines(1, 0, port=free_port(), wait_sec=100, command=command) as started:
-        ended = [process.communicate(timeout=120) for process in started]
+    with machines(1, 0, port=free_port(), wait_sec=400, command=command) as started:
+        ended = [process.communicate(timeout=500) for process in started]
     assert [process.returncode for process in started] == [0, 0], ended
     assert [output for output, _ in ended] == ["[0, 1]\n"] * 2
 

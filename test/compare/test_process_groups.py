@@ -15,11 +15,12 @@ def test_the_log_has_the_form_of_run_pl(tmp_path):
     log = tmp_path / "run.log"
     command = ["sh", "-c", "echo out; echo err >&2; cat; exit 3"]
     assert ProcessGroups().run(command, log) == 3
-    date = r"\w{3} \w{3} [ \d]\d [\d:]{8} \w+ \d{4}"
+    date = r"\w{3} \w{3} [ \d]\d [\d:]{8} \S+ \d{4}"
     assert re.fullmatch(
         '# sh -c "echo out; echo err >&2; cat; exit 3"\n'
         rf"# Started at {date}\n#\nout\nerr\n"
-        rf"# Accounting: time=0 threads=1\n# Ended \(code 3\) at {date}, elapsed time 0 seconds\n",
+        rf"# Accounting: time=(\d+) threads=1\n"
+        rf"# Ended \(code 3\) at {date}, elapsed time \1 seconds\n",
         log.read_text(),
     )
     assert ProcessGroups().run(["true"], log) == 0

@@ -332,7 +332,7 @@ def test_two_machines_train_as_two_processes_of_one(recipe):
         listener.bind(("127.0.0.1", 0))
         endpoint = f"127.0.0.1:{listener.getsockname()[1]}"
     stage_3 = ["--stage", "3", "--stop-stage", "3", "--data-type", "raw", "--exp-dir"]
-    meeting = ["exp/machines", "--nnodes", "2", "--rdzv-endpoint", endpoint, "--rdzv-wait", "100"]
+    meeting = ["exp/machines", "--nnodes", "2", "--rdzv-endpoint", endpoint, "--rdzv-wait", "400"]
     with ThreadPoolExecutor() as pool:
         runs = [
             pool.submit(recipe.run, *stage_3, *meeting, "--node-rank", rank) for rank in ("0", "1")

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from moeasr.jobs.call_form import parse_call
+from moeasr.jobs.endings import SIGNALS
 from moeasr.jobs.queue_jobs import Patience, run_in_queue
 from moeasr.jobs.queues import GridEngine, Listing, Slurm
 
 UTILS = Path(__file__).resolve().parents[2] / "utils"
-QUICK = Patience(look=0.05, ask=0.2, late=1.0, cancel=60.0)
+QUICK = Patience(look=0.05, ask=0.2, late=5.0, cancel=60.0)
 LOG = re.compile(
     r"# (?P<command>.*) \n# Running on \S+\n# Started at .+ \d{4}\n#\n"
     r"(?P<output>.*)# Accounting: time=\d+ threads=(?P<threads>\d+)\n"
@@ -80,8 +81,11 @@ def parsed(path):
 
 def run(queue, *words: str) -> int:
     """Run a call in this process, and return its status."""
-    with pytest.raises(SystemExit) as ended:
-        run_in_queue(parse_call("runner.pl", list(words), "usage"), queue, QUICK)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            run_in_queue(parse_call("runner.pl", list(words), "usage"), queue, QUICK)
+    finally:  # a job that cannot be submitted ends the program with its signals blocked
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     return ended.value.code
 
 

@@ -167,7 +167,7 @@ def test_running_streams_finish_when_the_server_stops(model, sound):
     wave = sound(1.0)
 
     async def run():
-        async with serving(model, grace=0.3) as client:
+        async with serving(model, grace=3.0) as client:
             quick, endless = await client.open(), await client.open()
             for socket in (quick, endless):
                 await socket.send_bytes(wave.tobytes())

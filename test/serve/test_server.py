@@ -48,7 +48,6 @@ def test_a_signal_ends_the_server_after_running_requests(number):
     tasks = []
     run(application_of(stop_and_answer), lambda url: tasks.append(asyncio.create_task(get(url))))
     assert found == ["late"]
-    # A process that a shell started in the background ignored SIGINT before.
     assert signal.getsignal(number) is usual[number]
 
 

@@ -51,7 +51,8 @@ def test_a_signal_ends_the_wait_for_a_batch_that_never_comes():
 
 def test_a_training_whose_launcher_was_killed_saves_and_stops(monkeypatch):
     """Its processes would go on unseen, as children of another process."""
-    monkeypatch.setenv(VARIABLE, f"{os.getppid()}:/none/reports")
+    monkeypatch.setenv(VARIABLE, "7:/none/reports")
+    monkeypatch.setattr(os, "getppid", lambda: 7)
     saved = []
     stopper = Stopper(save=lambda: saved.append(True))
     stopper.stop_if_requested()

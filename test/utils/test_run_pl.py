@@ -121,9 +121,13 @@ def test_wrong_use(call, arguments, status, message):
 
 
 def test_max_jobs_run_is_obeyed(call):
-    """Each of 4 jobs counts the jobs that run beside it: at most the smaller of two limits."""
-    words = ["touch", "on.JOB;", "set", "--", "on.*;", "echo", "$#;", "sleep", "0.1;"]
-    words += ["rm", "on.JOB"]
+    """Each of 4 jobs counts the jobs that run beside it: at most the smaller of two limits.
+
+    The first two begin together, however long a busy machine takes to start each.
+    """
+    words = ["touch", "on.JOB", "begun.JOB;", "until", "[", "-e", "begun.1", "-a", "-e", "begun.2"]
+    words += ["];", "do", "sleep", "0.05;", "done;"]
+    words += ["set", "--", "on.*;", "echo", "$#;", "sleep", "0.1;", "rm", "on.JOB"]
     done = call("run.pl", "-tc", "3", "--max-jobs-run", "2", "JOB=1:4", "x.JOB.log", *words)
     assert done.returncode == 0
     assert max(int(parsed(call.cwd / f"x.{n}.log")[1]) for n in range(1, 5)) == 2

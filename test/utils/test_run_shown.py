@@ -75,8 +75,6 @@ def test_interrupt_ends_job_and_follower(tmp_path):
         command,
         stdout=subprocess.PIPE,
         start_new_session=True,
-        # a shell starts its background jobs with SIGINT ignored, and bash cannot undo that
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     with job:
         while not pid_file.exists() or not pid_file.read_text():
