@@ -1,10 +1,11 @@
 """Processes of one group, as torchrun would start them, for the price of one import of PyTorch.
 
-Run as a program, this file imports modules and then forks the processes.
+Run as a program, this file imports modules, and then forks the processes of each call. It runs no
+test itself, so that the processes of all calls start alike.
 """
 
+import functools
 import importlib
-import json
 import os
 import runpy
 import signal
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,19 +52,45 @@ def run_two_processes(
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
     place["WORLD_SIZE"] = str(num_processes)
     with tempfile.TemporaryDirectory() as folder:
-        launcher = subprocess.Popen(
-            [sys.executable, __file__, folder, ",".join(imports), *command],
-            env={**os.environ, **place},
-            start_new_session=True,
-        )
+        call = _Call(command, {**os.environ, **place}, os.getcwd(), folder, timeout_sec)
         try:
-            assert launcher.wait(timeout_sec) == 0
-        finally:
-            if launcher.poll() is None:
-                os.killpg(launcher.pid, signal.SIGKILL)
-        statuses = json.loads(Path(folder, "statuses").read_text())
+            forker = _start_forker(tuple(imports))
+            forker.connection.send(call)
+            statuses = forker.connection.recv()
+        except BaseException:  # the answer to this call may come later
+            _start_forker.cache_clear()
+            raise
+        assert statuses is not None, f"the processes had not ended after {timeout_sec} s"
         errors = [Path(folder, f"stderr{rank}").read_text() for rank in range(num_processes)]
     return [Ended(*ended) for ended in zip(statuses, errors)]
+
+
+class _Call(NamedTuple):
+    """The program of one call of `run_two_processes`, and what its processes need."""
+
+    command: tuple[str, ...]
+    environ: dict[str, str]
+    cwd: str
+    folder: str
+    timeout_sec: float
+
+
+class _Forker(NamedTuple):
+    """A process that has imported modules, and forks others."""
+
+    process: subprocess.Popen
+    connection: Connection
+    """It takes calls, and gives the statuses of their processes; its end ends the process."""
+
+
+@functools.cache
+def _start_forker(imports: tuple[str, ...]) -> _Forker:
+    ours, theirs = Pipe()
+    with theirs:
+        number = theirs.fileno()
+        command = [sys.executable, __file__, str(number), *imports]
+        process = subprocess.Popen(command, pass_fds=[number], start_new_session=True)
+    return _Forker(process, ours)
 
 
 def _free_port() -> int:
@@ -71,21 +99,47 @@ def _free_port() -> int:
         return listener.getsockname()[1]
 
 
-def _main(folder: str, imports: str, *command: str) -> None:
-    """Fork the processes and write their statuses; the processes return with the program's end."""
-    for name in imports.split(","):
+def _serve(connection: Connection, *imports: str) -> None:
+    """Answer calls until there are no more; the processes return with the end of their program."""
+    for name in imports:
         importlib.import_module(name)
+    while True:
+        try:
+            call = connection.recv()
+        except EOFError:
+            return
+        statuses, theirs = Pipe(duplex=False)
+        leader = os.fork()
+        if leader == 0:
+            connection.close()
+            _fork(call, theirs)
+            return
+        theirs.close()
+        has_ended = os.waitpid(leader, 0)[1] == 0
+        with statuses:
+            connection.send(statuses.recv() if has_ended else None)
+
+
+def _fork(call: _Call, statuses: Connection) -> None:
+    """Fork the processes of a call, send their statuses and end; return in the processes only."""
+    os.setsid()
+    os.environ.clear()
+    os.environ.update(call.environ)
+    os.chdir(call.cwd)
     children = []
     for rank in range(int(os.environ["WORLD_SIZE"])):
         child = os.fork()
         if child == 0:
+            statuses.close()
             os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank)}
-            os.dup2(os.open(f"{folder}/stderr{rank}", os.O_WRONLY | os.O_CREAT), 2)
-            _run(*command)
+            os.dup2(os.open(f"{call.folder}/stderr{rank}", os.O_WRONLY | os.O_CREAT), 2)
+            _run(*call.command)
             return
         children.append(child)
-    statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-    Path(folder, "statuses").write_text(json.dumps(statuses))
+    signal.signal(signal.SIGALRM, lambda *_: os.killpg(0, signal.SIGKILL))
+    signal.setitimer(signal.ITIMER_REAL, call.timeout_sec)
+    statuses.send([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
+    os._exit(0)
 
 
 def _run(*command: str) -> None:
@@ -98,4 +152,4 @@ def _run(*command: str) -> None:
 
 
 if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    _serve(Connection(int(sys.argv[1])), *sys.argv[2:])
