@@ -73,18 +73,17 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
     training = get_train_parser(needs_data=False).parse_args(args.train_options)
 
-    import torch
-
     from moeasr.data.augmented_features import check_augmentations
     from moeasr.decode.config import DecodeConfig
     from moeasr.decode.searches import find_searches
     from moeasr.experiment.config import load_experiment
     from moeasr.models.build import build_model
+    from moeasr.models.shapes_only import shapes_only
     from moeasr.module_names import find_parameters
     from moeasr.train.freezing import Freezing
 
     config = load_experiment(training.config, training.set)
-    with torch.device("meta"):  # without weights; the numbers of bins and units are not known yet
+    with shapes_only():  # the numbers of bins and units are not known yet
         model = build_model(config.model, num_mel_bins=80, vocab_size=100)
     find_parameters(model, config.train.optim.lr_factors, "train.optim.lr_factors")
     if config.adapter is not None:

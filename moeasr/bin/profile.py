@@ -46,14 +46,13 @@ def main(argv: list[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
     _check(args)
 
-    import torch
-
     from moeasr import checkpoint
     from moeasr.decode.recognizer import Recognizer
     from moeasr.experiment.config import load_experiment
     from moeasr.models.build import build_model
     from moeasr.models.cost import model_cost
     from moeasr.models.part_cost import cost_record
+    from moeasr.models.shapes_only import shapes_only
     from moeasr.report.cost_table import model_lines, part_lines, uncounted_lines
     from moeasr.version import describe_commit
 
@@ -67,7 +66,7 @@ def main(argv: list[str] | None = None) -> None:
         models = {}
         for path in args.config:
             config = load_experiment(path, args.set).model
-            with torch.device("meta"):  # shapes only, without memory
+            with shapes_only():
                 models[path] = build_model(config, args.num_mel_bins or 80, args.vocab_size or 31)
     costs = {name: model_cost(model, **workload) for name, model in models.items()}
     print("\n".join(model_lines(costs) if len(costs) > 1 else part_lines(*costs.values())))

@@ -15,6 +15,7 @@ from moeasr.models.asr import AsrModel
 from moeasr.models.build import build_model
 from moeasr.models.config import ModelConfig
 from moeasr.models.heads.attention_head import SOS_EOS
+from moeasr.models.shapes_only import shapes_only
 
 SECTIONS = {
     "encoder": ("encoder.", "intermediate_ctc."),
@@ -195,7 +196,7 @@ def _unit_dims(model: AsrModel) -> dict[str, int | None]:
     number of units would not suffice, because other sizes may be equal to it.
     """
     num_mel_bins = model.cmvn.mean.numel()
-    with torch.device("meta"):
+    with shapes_only():
         larger = build_model(model.config, num_mel_bins, model.vocab_size + 1).state_dict()
     dims = {}
     for name, tensor in model.state_dict().items():

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
 from torch import nn
 
 from moeasr.errors import InputError
@@ -29,6 +28,7 @@ from moeasr.models.asr import AsrModel
 from moeasr.models.build import build_model
 from moeasr.models.cost import model_cost
 from moeasr.models.part_cost import sum_of
+from moeasr.models.shapes_only import shapes_only
 from moeasr.train.blocks import find_blocks, find_units
 from moeasr.train.freezing import frozen_parameters
 
@@ -94,7 +94,7 @@ def plan_training(config: ExperimentConfig, workload: Workload) -> dict[str, Any
     Raises:
         InputError: The utterances are too short or too long for the config.
     """
-    with torch.device("meta"):  # shapes only, without memory
+    with shapes_only():
         model = build_model(config.model, workload.num_mel_bins, workload.vocab_size)
     lengths = (workload.utterance_sec, workload.tokens_per_sec, workload.frames_per_sec)
     macs_per_sec = sum_of(model_cost(model, *lengths), "all").macs_per_sec
