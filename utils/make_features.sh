@@ -23,7 +23,8 @@ Options:
   --data-type <feats|raw|shard>        # stored features, audio files or shards (default: feats)
   --nj <nj>                            # number of parallel jobs (default: 4)
   --cmd <run.pl|queue.pl <queue opts>> # job runner with its options (default: run.pl)
-  --fbank-config <config-file>         # filter-bank settings as YAML (default: conf/fbank.yaml)
+  --fbank-config <config-file>         # filter-bank settings as YAML, or Kaldi's fbank.conf
+                                       # (default: conf/fbank.yaml)
   --fbank-dir <dir>                    # directory of stored features (default: fbank)
   --shard-dir <dir>                    # directory of shards (default: shards)
 Those of another directory than data/<name> go to a directory below, such as fbank/other for

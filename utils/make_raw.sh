@@ -30,7 +30,8 @@ e.g.:  $0 data/train
 Prepares a data directory for training on its audio, without stored features. The log goes to
 <log-dir> (default: <data-dir>/log).
 Options:
-  --fbank-config <config-file>         # filter-bank settings as YAML (default: conf/fbank.yaml)
+  --fbank-config <config-file>         # filter-bank settings as YAML, or Kaldi's fbank.conf
+                                       # (default: conf/fbank.yaml)
   --nj <nj>                            # number of parallel processes (default: 4)
   --cmd <run.pl|queue.pl <queue opts>> # job runner with its options (default: run.pl)
   --no-commands <true|false>           # error if wav.scp contains shell commands, as with

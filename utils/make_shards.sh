@@ -35,7 +35,8 @@ Writes the audio and transcripts of a data directory to shards. The log goes to 
 Options:
   --num-utts-per-shard <number>        # utterances per shard (default: 1000)
   --seed <number>                      # seed of the random order of utterances (default: 0)
-  --fbank-config <config-file>         # filter-bank settings as YAML (default: conf/fbank.yaml)
+  --fbank-config <config-file>         # filter-bank settings as YAML, or Kaldi's fbank.conf
+                                       # (default: conf/fbank.yaml)
   --nj <nj>                            # number of parallel processes (default: 4)
   --cmd <run.pl|queue.pl <queue opts>> # job runner with its options (default: run.pl)
   --no-commands <true|false>           # error if wav.scp contains shell commands, as with
