@@ -137,15 +137,21 @@ def load_with_model(path: str | Path) -> dict[str, Any]:
 
 
 def require_weights(content: Mapping[str, Any], path: str | Path) -> None:
-    """Check that the `model` section of a checkpoint maps names to tensors.
+    """Check that the `model` section of a checkpoint maps names to tensors of finite numbers.
 
     Raises:
-        InputError: A value is not a tensor. The message names `path`.
+        InputError: A value is not a tensor, or has a number that is NaN or infinite, from which
+            a model computes nothing but NaN. The message names `path`.
     """
     require_keys(content, "model", (), path)
     for name, tensor in content["model"].items():
         if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
             raise InputError(f"checkpoint {path}: '{name}' of its model is not a tensor")
+        if not torch.isfinite(tensor).all():
+            raise InputError(
+                f"checkpoint {path}: '{name}' of its model has values that are NaN or infinite; "
+                "use another checkpoint"
+            )
 
 
 def require_keys(

@@ -1,5 +1,6 @@
 """Checkpoint files."""
 
+import math
 import os
 import pickle
 import re
@@ -70,6 +71,7 @@ def test_memory_that_runs_out_is_not_taken_for_damage(path, monkeypatch):
         checkpoint.load(path)
 
 
+NOT_FINITE = ": 'w' of its model has values that are NaN or infinite; use another checkpoint"
 COMPLETE = {
     "model": {"w": torch.zeros(2)},
     "config": {"model": {}},
@@ -103,6 +105,8 @@ def test_the_updates_of_an_adapter_are_merged_when_a_model_is_loaded(tmp_path):
     [
         *((name, None, f"lacks '{name}'") for name in COMPLETE),
         ("model", {"w": [0.0, 0.0]}, ": 'w' of its model is not a tensor"),
+        ("model", {"w": torch.tensor([0.0, math.nan])}, NOT_FINITE),
+        ("model", {"w": torch.tensor([[math.inf]])}, NOT_FINITE),
         ("model", {1: torch.zeros(2)}, ": '1' of its model is not a tensor"),
         ("config", {}, "lacks 'config.model'"),
         ("tokenizer", ["units"], ": 'tokenizer' is not a section of keys"),

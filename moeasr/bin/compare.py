@@ -80,11 +80,11 @@ def main(argv: list[str] | None = None) -> None:
 
     choice = TableChoice(args.baseline, args.set, args.mode, args.chunk_size)
     if args.exp_root or args.exp_dirs:
+        if args.list:
+            raise InputError("give either a list of systems or --exp-root or --exp-dirs")
         for name in LIST_OPTIONS:
             if getattr(args, name) != parser.get_default(name):
                 raise InputError(f"--{name.replace('_', '-')} requires a list of systems")
-        if args.list:
-            raise InputError("give either a list of systems or --exp-root or --exp-dirs")
         root = args.exp_root or Path(args.exp_dirs[0]).parent
         print(write_comparison(root, args.exp_dirs or [], choice))
     elif len(args.list) != 1:

@@ -3,7 +3,7 @@
 Prints a table with the parts of one model, or with one line per config if there are several. The
 encoder reads one utterance in full context, and each decoder scores one hypothesis of it. Matrix
 products and convolutions are counted. Norms, activations, softmax, filter banks and searches are
-not. A router or feed-forward of your own is counted if it has the method `macs_per_frame`.
+not. A router or feed-forward of your own is counted if it has `macs_per_frame`, a property.
 """
 
 import argparse

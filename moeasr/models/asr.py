@@ -17,7 +17,7 @@ from moeasr.models.heads.ctc_head import CtcHead
 from moeasr.models.heads.head import Head
 from moeasr.models.outputs import EncoderOutput, LossOutput
 from moeasr.moe.layer import MoEFeedForward
-from moeasr.moe.losses import find_routing_loss
+from moeasr.moe.losses import sum_routing_loss
 from moeasr.moe.stats import expert_load
 from moeasr.nn.mask import make_valid_mask, sample_chunk_size
 from moeasr.nn.routing import Routing
@@ -292,8 +292,5 @@ class AsrModel(nn.Module):
             return {}
         fixed = {path for path, layer in self.moe_layers().items() if not layer.router.learns}
         learnt = [routing for path, routing in routings.items() if path not in fixed]
-        losses = {}
-        for name, weight in self.routing_losses.items() if learnt else ():
-            loss_of = find_routing_loss(name)
-            losses[name] = weight * torch.stack([loss_of(r) for r in learnt]).sum()
-        return losses
+        weights = self.routing_losses if learnt else {}
+        return {name: weight * sum_routing_loss(name, learnt) for name, weight in weights.items()}

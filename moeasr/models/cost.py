@@ -201,9 +201,11 @@ def _feed_forward(module: nn.Module, num_rows: int) -> Iterator[Use]:
 
 def _own_module(part: str, module: nn.Module, num_rows: int) -> Use:
     """Return the cost of a module by its `macs_per_frame`; without it, the cost is unknown."""
-    per_frame = getattr(module, "macs_per_frame", None)
+    per_frame, name = getattr(module, "macs_per_frame", None), type(module).__name__
     if per_frame is None:
-        return Use(part, module.parameters(), 0, uncounted=type(module).__name__)
+        return Use(part, module.parameters(), 0, uncounted=name)
+    if not isinstance(per_frame, (int, float)):
+        raise InputError(f"`{name}.macs_per_frame` must be a number or a property that returns one")
     return Use(part, module.parameters(), num_rows * per_frame)
 
 

@@ -5,10 +5,11 @@ gradient accumulation, each loss is computed per micro-batch, so every micro-bat
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any, cast
 
+import torch
 from torch import Tensor
 
 from moeasr.errors import InputError
@@ -84,6 +85,26 @@ def find_routing_loss(name: str) -> Callable[[Routing], Tensor]:
             f"says so: `def {name.rpartition('.')[2]}(routing: moeasr.nn.routing.Routing)`"
         )
     return cast("Callable[[Routing], Tensor]", loss)
+
+
+def sum_routing_loss(name: str, routings: Sequence[Routing]) -> Tensor:
+    """Compute a routing loss of several MoE layers: the sum of the losses of each, ().
+
+    Args:
+        name: As in `find_routing_loss`.
+        routings: The routings of the layers, at least one.
+
+    Raises:
+        InputError: A loss of the user's own returns something else than a tensor ().
+    """
+    loss_of = find_routing_loss(name)
+    losses = [loss_of(routing) for routing in routings]
+    if not all(isinstance(loss, Tensor) and loss.dim() == 0 for loss in losses):
+        raise InputError(
+            f"the routing loss '{name}' must return a tensor without dimensions, such as the mean "
+            "of what it computes"
+        )
+    return torch.stack(losses).sum()
 
 
 def _takes_routing(function: Any) -> bool:

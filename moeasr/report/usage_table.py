@@ -19,7 +19,8 @@ LEGEND = """\
 - dead: number of experts with less than 1 / (4 E) of the load
 - entropy: entropy of the load over log E, from log K / log E to 1 (balanced)
 - load %: share of each expert in the assignments of the layer
-The other end of each range means that all frames use the same K experts."""
+The other end of each range means that all frames use the same K experts. Experts that were merged
+can go beyond it, because several of the K may be the same one."""
 
 
 def write_usage(

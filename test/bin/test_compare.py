@@ -42,6 +42,7 @@ def test_experiments_and_baseline_can_be_chosen(root: Path) -> None:
         ),
         (["--set", "dev"], "has no results of set dev"),
         (["conf/compare.list"], "give either a list of systems or --exp-root or --exp-dirs"),
+        (["--seeds", "1", "conf/compare.list"], "give either a list of systems or --exp-root"),
         (["--run-opts", "--nj 2"], "--run-opts requires a list of systems"),
         (["--stop-stage", "4"], "--stop-stage requires a list of systems"),
     ],

@@ -370,6 +370,18 @@ class FrugalFeedForward(OwnFeedForward):
         return self.scale.weight.numel()
 
 
+class WrongRouter(OwnRouter):
+    """A router whose author has forgotten that its cost is a property."""
+
+    def macs_per_frame(self):
+        return 7
+
+
+def test_a_cost_that_is_not_a_number_is_named(monkeypatch):
+    with pytest.raises(InputError, match=r"`WrongRouter\.macs_per_frame` must be a number or a"):
+        model_cost(with_own(monkeypatch, WrongRouter))
+
+
 def with_own(monkeypatch, router=None, feed_forward=None):
     """A model of two blocks with these classes in encoder and decoders."""
     if router is not None:

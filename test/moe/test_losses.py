@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from own_parts.entropy import negative_entropy
 
 from moeasr.errors import InputError
 from moeasr.moe.losses import (
@@ -11,6 +12,7 @@ from moeasr.moe.losses import (
     find_routing_loss,
     mean_importance_loss,
     sparsity_l1_loss,
+    sum_routing_loss,
     switch_balance_loss,
 )
 from moeasr.nn.routing import Routing
@@ -32,6 +34,35 @@ def told(routing: Routing) -> torch.Tensor:
 def test_a_loss_is_found_by_its_name_or_its_import_path():
     assert find_routing_loss("z") is ROUTING_LOSSES["z"]
     assert find_routing_loss(f"{__name__}.told") is told
+
+
+def per_expert(routing: Routing) -> torch.Tensor:
+    return routing.probs.mean(dim=0)
+
+
+def number(routing: Routing) -> torch.Tensor:
+    return 1.0
+
+
+def test_layers_are_summed_and_a_loss_must_be_one_number():
+    routings = [routing_of(torch.randn(5, 4)) for _ in range(3)]
+    torch.testing.assert_close(
+        sum_routing_loss("z", routings), sum(ROUTING_LOSSES["z"](r) for r in routings)
+    )
+    for loss in (per_expert, number):
+        path = f"{__name__}.{loss.__name__}"
+        with pytest.raises(InputError, match=f"'{path}' must return a tensor without dimensions"):
+            sum_routing_loss(path, routings)
+
+
+def test_all_losses_are_finite_where_experts_have_no_probability():
+    """Routers by group give the experts of other groups a probability of 0."""
+    for loss in (*ROUTING_LOSSES.values(), negative_entropy):
+        logits = torch.full((5, 4), -1e4)
+        logits[:, :2] = torch.randn(5, 2)
+        value = loss(routing_of(logits.requires_grad_()))
+        value.backward()
+        assert value.isfinite() and logits.grad.isfinite().all()
 
 
 @pytest.mark.parametrize("path", [f"{__name__}.untold", f"{__name__}.Loss", "os.path.join"])
