@@ -10,10 +10,12 @@ from moeasr.corpus.forms.source_files import (
     TEXT_KEYS,
     locate,
     set_directories,
+    set_of,
     string,
     visible,
 )
 from moeasr.errors import InputError
+from moeasr.logs import get_logger
 
 AUDIO_KEYS = (
     *("file_name", "file", "filename", "path", "audio", "wav"),
@@ -21,39 +23,62 @@ AUDIO_KEYS = (
     "wav_filename",  # DeepSpeech
 )
 """Columns that name the audio file. The first one that is present is read."""
+SUFFIXES = (".csv", ".tsv")
 TIME_KEYS = ("start", "end", "offset", "begin", "start_time", "end_time")
 """Columns of parts of recordings."""
 
+logger = get_logger(__name__)
+
 
 class CsvForm(Form):
-    """Files `*.csv` whose header names a column of `AUDIO_KEYS` and one of `TEXT_KEYS`.
+    """Files `*.csv` or `*.tsv` whose header names a column of `AUDIO_KEYS` and one of `TEXT_KEYS`.
 
-    A table whose first row names no file there is, such as one of scores, is left alone.
+    A table that names no file there is, such as one of scores, is left out with a warning, unless
+    its name is that of a set.
 
     Columns of speakers and languages are optional. Capitals in the header do not matter. The files
     are in the folder, in the directories of its sets, or in those below `data`, and paths of audio
     start from there. The names of the files or of directories tell the sets apart.
     """
 
-    needs = f"*.csv with a column {'/'.join(AUDIO_KEYS[:6])} and a column {'/'.join(TEXT_KEYS)}"
+    needs = (
+        f"*.csv or *.tsv with a column {'/'.join(AUDIO_KEYS[:6])} and a column "
+        f"{'/'.join(TEXT_KEYS)}"
+    )
 
     def find(self, root: Path) -> str | None:
         """Return the first table."""
         found = next(filter(_has_audio, _tables(root)), None)
         return found and f"{found.relative_to(root)} with columns of audio files and texts"
 
+    def fault(self, root: Path) -> str | None:
+        """Return the first audio file of a table, if all are missing."""
+        for path in _tables(root):
+            for where, columns in _rows(path):
+                name = string(columns, AUDIO_KEYS)
+                if name is not None:
+                    audio = locate(name, path.parent)
+                    return f"{where}, names {audio}, which does not exist, nor does any other there"
+        return None
+
     def read(self, root: Path) -> dict[str, list[Item]]:
         """Return the utterances of all tables, by name of the set."""
         paths = _tables(root)
         if not paths:
             raise InputError(f"{root} contains no {self.needs}")
-        paths = list(filter(_has_audio, paths)) or paths  # of none, the missing file is named
-        return read_metadata(root, paths, _rows, AUDIO_KEYS)
+        kept = [path for path in paths if set_of(path.stem) or _has_audio(path)]
+        for path in paths if kept else ():
+            if path not in kept:
+                logger.warning("%s is left out, because no audio file exists that it names", path)
+        return read_metadata(root, kept or paths, _rows, AUDIO_KEYS)
 
 
 def _tables(root: Path) -> list[Path]:
     paths = [
-        path for place in set_directories(root) for path in visible(place.glob("*.[cC][sS][vV]"))
+        path
+        for place in set_directories(root)
+        for path in visible(place.iterdir())
+        if path.suffix.lower() in SUFFIXES and path.is_file()
     ]
     return [path for path in paths if _is_table({_key(name) for name in csv_header(path)})]
 
@@ -63,13 +88,12 @@ def _is_table(columns: set[str]) -> bool:
 
 
 def _has_audio(path: Path) -> bool:
-    """Return whether the first row of a table names an audio file."""
+    """Return whether a row of a table names an audio file that exists."""
     try:
-        _, columns = next(_rows(path), ("", {}))
-        name = string(columns, AUDIO_KEYS)
-    except InputError:  # of this row; reading will report it
+        names = (string(columns, AUDIO_KEYS) for _, columns in _rows(path))
+        return any(name is not None and locate(name, path.parent).is_file() for name in names)
+    except InputError:  # of a row; reading will report it
         return True
-    return name is not None and locate(name, path.parent).is_file()
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:

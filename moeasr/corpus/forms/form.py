@@ -49,6 +49,10 @@ class Form(ABC):
     def find(self, root: Path) -> str | None:
         """Return the evidence for this form in `root`, as a phrase; None if there is none."""
 
+    def fault(self, root: Path) -> str | None:
+        """Return why `root` is not of this form although it resembles it, as a phrase; or None."""
+        return None
+
     @abstractmethod
     def read(self, root: Path) -> dict[str, list[Item]]:
         """Return the utterances of each set.

@@ -66,10 +66,12 @@ def find_form(name: str, root: Path) -> tuple[Form, Path]:
             if evidence:
                 logger.info("%s is read as --form %s: it contains %s", place, known, evidence)
                 return kind(), place
+    faults = (kind().fault(place) for kind in FORMS.values() for place in places)
+    reason = next(filter(None, faults), None) or _content(root)
     for known, kind in FORMS.items():
         logger.info("--form %s needs %s", known, kind.needs)
     raise InputError(
-        f"{root}: the form of the corpus is not recognised, since {_content(root)}; arrange the "
+        f"{root}: the form of the corpus is not recognised, since {reason}; arrange the "
         "files as one of the forms above needs them, or write a form of your own in "
         'local/my_form.py, and name the form: ./run.sh --corpus-opts "--form FORM"'
     )

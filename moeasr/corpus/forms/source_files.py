@@ -5,10 +5,11 @@ import gzip
 import json
 import math
 import re
+import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from moeasr.corpus.forms.audio_files import SUFFIXES, has_audio_ending
 from moeasr.errors import InputError
@@ -16,6 +17,7 @@ from moeasr.logs import get_logger
 from moeasr.text_lines import decode_line
 
 SETS = ("train", "dev", "test")
+COMPOSITIONS: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
 UNSPLIT = "all"
 """The one set of a corpus that has not been split into training, development and test set."""
 SET_OF_WORD = {
@@ -90,11 +92,14 @@ def locate(name: str, *directories: Path) -> Path:
 
     Returns:
         The first path that exists, otherwise the path in the first directory. A name may lack the
-        ending of the file, and may have the backslashes of Windows.
+        ending of the file, may have the backslashes of Windows, and may be composed (NFC) where
+        the name of the file is not (NFD, as on a Mac), or the other way round.
     """
     # other names that begin with `~` are those of files, not of users
     path = Path(name).expanduser() if name.startswith("~/") else Path(name)
     paths = [path, Path(name.replace("\\", "/"))] if "\\" in name else [path]
+    if not name.isascii():
+        paths += [Path(unicodedata.normalize(form, str(p))) for form in COMPOSITIONS for p in paths]
     candidates = [directory / path for path in paths for directory in directories]
     if not has_audio_ending(path):
         named = [each for each in candidates if each.name]

@@ -1,5 +1,7 @@
 """Tables of spreadsheets and of DeepSpeech."""
 
+from unicodedata import normalize
+
 import pytest
 from corpus_forms import csv_table, write_clip
 from made_up import write_lines
@@ -38,7 +40,9 @@ def test_other_tables_are_left_alone(tmp_path):
     assert [item.text for item in items] == ["Go"]
     (tmp_path / "data.csv").unlink()
     assert CsvForm().find(tmp_path) is None
-    with pytest.raises(InputError, match=r"contains no \*\.csv with a column file_name/file/"):
+    with pytest.raises(
+        InputError, match=r"contains no \*\.csv or \*\.tsv with a column file_name/"
+    ):
         CsvForm().read(tmp_path)
 
 
@@ -80,6 +84,49 @@ def test_a_table_of_something_else_beside_audio_with_transcripts(tmp_path):
     assert CsvForm().find(tmp_path) == "list.csv with columns of audio files and texts"
     (items,) = CsvForm().read(tmp_path).values()
     assert [item.name for item in items] == ["wavs-a"]
+
+
+def test_a_table_of_a_set_stays_although_its_audio_is_missing(tmp_path, caplog):
+    """Otherwise a wrong directory in test.csv would make a training utterance the test set."""
+    for name in ("train", "test", "scores"):
+        write_lines(tmp_path / f"{name}.csv", ["file,text", f"wavs/{name}.wav,Go", "wavs/b.wav,Go"])
+    write_clip(tmp_path / "wavs/train.wav")
+    sets = CsvForm().read(tmp_path)
+    assert {name: len(items) for name, items in sets.items()} == {"train": 2, "test": 2}
+    assert f"{tmp_path / 'scores.csv'} is left out, because no audio file exists" in caplog.text
+
+
+def test_a_table_whose_first_file_is_missing_is_read(tmp_path):
+    write_clip(tmp_path / "b.wav")
+    write_lines(tmp_path / "list.csv", ["file,text", "a.wav,Go", "b.wav,Home"])
+    assert CsvForm().find(tmp_path) == "list.csv with columns of audio files and texts"
+    assert len(CsvForm().read(tmp_path)["all"]) == 2  # preparation names the missing one
+
+
+def test_a_table_whose_files_are_all_missing_is_the_reason(tmp_path):
+    write_clip(tmp_path / "wavs/a.wav")
+    write_lines(tmp_path / "train.csv", ["file,text,speaker", "audio/a.wav,Go,ann"])
+    audio = tmp_path / "audio/a.wav"
+    with pytest.raises(
+        InputError, match=rf"not recognised, since .*train\.csv, line 2, names {audio}"
+    ):
+        find_form("auto", tmp_path)
+
+
+def test_tables_may_end_in_tsv(tmp_path):
+    write_clip(tmp_path / "a.wav")
+    write_lines(tmp_path / "list.tsv", ["file\ttext", "a.wav\tGo, home"])
+    assert [item.text for item in CsvForm().read(tmp_path)["all"]] == ["Go, home"]
+
+
+@pytest.mark.parametrize(("on_disk", "in_table"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_letters_with_accents_may_be_composed_or_not(tmp_path, on_disk, in_table):
+    audio = tmp_path / f"{normalize(on_disk, 'Müller é')}.wav"
+    write_clip(audio)
+    for name in ("Müller é.wav", "Müller é"):
+        write_lines(tmp_path / "list.csv", ["file,text", f"{normalize(in_table, name)},Go"])
+        (item,) = CsvForm().read(tmp_path)["all"]
+        assert item.audio == audio
 
 
 def test_without_any_audio_the_first_missing_file_is_named_later(tmp_path):
