@@ -40,9 +40,7 @@ def test_other_tables_are_left_alone(tmp_path):
     assert [item.text for item in items] == ["Go"]
     (tmp_path / "data.csv").unlink()
     assert CsvForm().find(tmp_path) is None
-    with pytest.raises(
-        InputError, match=r"contains no \*\.csv or \*\.tsv with a column file_name/"
-    ):
+    with pytest.raises(InputError, match=r"contains no \*\.csv or \*\.tsv with a column file"):
         CsvForm().read(tmp_path)
 
 
@@ -106,10 +104,8 @@ def test_a_table_whose_first_file_is_missing_is_read(tmp_path):
 def test_a_table_whose_files_are_all_missing_is_the_reason(tmp_path):
     write_clip(tmp_path / "wavs/a.wav")
     write_lines(tmp_path / "train.csv", ["file,text,speaker", "audio/a.wav,Go,ann"])
-    audio = tmp_path / "audio/a.wav"
-    with pytest.raises(
-        InputError, match=rf"not recognised, since .*train\.csv, line 2, names {audio}"
-    ):
+    sentence = rf"not recognised, since .*train\.csv, line 2, names {tmp_path}/audio/a.wav, which"
+    with pytest.raises(InputError, match=sentence):
         find_form("auto", tmp_path)
 
 
