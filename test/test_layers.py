@@ -53,7 +53,7 @@ ALLOWED = {
     "jobs": set(),
     "datadir": set(),
     "audio": {"datadir"},
-    "corpus": {"datadir", "audio"},
+    "corpus": {"datadir", "audio", "text.normalize"},  # what transcripts may not contain
     "features": set(),
     "text": {"datadir"},
     "augment": {"datadir", "audio", "text"},

@@ -43,7 +43,9 @@ def find_fault(text: str) -> str | None:
                 "`sed -i 's/\\r$//'`"
             )
         if character == "\ufeff":
-            return "contains a byte order mark U+FEFF; save the text as UTF-8 without it"
+            return (
+                "contains a byte order mark U+FEFF; remove it (save the file as UTF-8 without it)"
+            )
         if character == SPACE_UNIT:
             return "contains U+2581, which is reserved for the space in units files"
         if character != "\t" and unicodedata.category(character) in ("Cc", "Cs"):

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from moeasr.corpus.forms.form import Item
 from moeasr.errors import InputError
 from moeasr.logs import get_logger
+from moeasr.text.normalize import find_fault
 
 Case = Literal["keep", "lower", "upper"]
 Punctuation = Literal["keep", "remove"]
@@ -19,6 +20,8 @@ APOSTROPHES = {"'": "'", "\u2019": "'", "\u02bc": "'"}
 IN_WORDS = {**APOSTROPHES, "\u00b7": "\u00b7"}
 """Punctuation marks that belong to a word if they are between two letters, such as Catalan's middle
 dot."""
+JOINERS = {"\u200c", "\u200d"}
+"""Invisible characters that change how letters of Persian and Indian scripts are written."""
 MAX_SHOWN = 12
 
 logger = get_logger(__name__)
@@ -73,13 +76,13 @@ def with_texts(items: Iterable[Item], options: TextOptions, allow_empty: bool) -
             False if it is an error.
 
     Raises:
-        InputError: A text is empty, or contains a control character.
+        InputError: A text is empty, or contains a character of `find_fault`.
     """
     kept, silent, dropped = [], [], []
     for item in items:
-        control = next((c for c in item.text if _is_control(c)), None)
-        if control is not None:
-            raise InputError(f"{item.where}: the text has a control character, {ascii(control)}")
+        fault = find_fault(" ".join(item.text.split()))
+        if fault is not None:  # otherwise only scoring would find it, after the training
+            raise InputError(f"{item.where}: the text {fault}")
         text = change_text(item.text, options)
         if not item.text.strip():
             if not allow_empty:
@@ -94,10 +97,6 @@ def with_texts(items: Iterable[Item], options: TextOptions, allow_empty: bool) -
     return kept
 
 
-def _is_control(character: str) -> bool:
-    return not character.isspace() and unicodedata.category(character) == "Cc"
-
-
 def _warn(message: str, items: Sequence[Item]) -> None:
     if items:
         more = f" (and {len(items) - 1} more)" if len(items) > 1 else ""
@@ -105,7 +104,7 @@ def _warn(message: str, items: Sequence[Item]) -> None:
 
 
 def describe_texts(items: Iterable[Item]) -> str | None:
-    """Return a sentence about case and punctuation that the texts have; None if there is neither.
+    """Return sentences about case, punctuation and invisible characters; None if there are none.
 
     Capital letters count only beside small ones: a text in capitals alone has one case.
     """
@@ -121,9 +120,17 @@ def describe_texts(items: Iterable[Item]) -> str | None:
         shown = " ".join(marks[:MAX_SHOWN]) + " ..." * (len(marks) > MAX_SHOWN)
         found.append(f"punctuation ({shown})")
         options.append("--punctuation remove")
-    if not found:
-        return None
-    return (
-        f"the texts have {' and '.join(found)}, which the model learns to write and which count as "
-        f'errors; to change that: ./run.sh --corpus-opts "{" ".join(options)}"'
-    )
+    sentences = []
+    if found:
+        sentences.append(
+            f"the texts have {' and '.join(found)}, which the model learns to write and which "
+            f'count as errors; to change that: ./run.sh --corpus-opts "{" ".join(options)}"'
+        )
+    hidden = sorted(sign for sign in signs - JOINERS if unicodedata.category(sign) == "Cf")
+    if hidden:
+        shown = " ".join(f"U+{ord(sign):04X}" for sign in hidden[:MAX_SHOWN])
+        sentences.append(
+            f"the texts have invisible characters ({shown}), which become units of the model and "
+            "count as errors; remove them from the corpus"
+        )
+    return "; ".join(sentences) or None

@@ -55,9 +55,24 @@ def test_a_text_of_punctuation_alone_is_left_out(caplog):
     assert "t, line 2: left out, because without punctuation its text is empty" in caplog.text
 
 
-def test_control_characters_are_named():
-    with pytest.raises(InputError, match=r"t, line 1: .* control character, '\\x00'"):
-        with_texts(items("g\x00o"), TextOptions(), allow_empty=False)
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("g\x00o", "t, line 1: the text contains the control character U\\+0000"),
+        ("go \ufeffhome", "t, line 1: the text contains a byte order mark U\\+FEFF; remove it"),
+        ("go\u2581home", "t, line 1: the text contains U\\+2581, which is reserved"),
+    ],
+)
+def test_characters_that_scoring_would_refuse_are_refused_first(text, sentence):
+    with pytest.raises(InputError, match=sentence):
+        with_texts(items(text), TextOptions(), allow_empty=False)
+
+
+def test_invisible_characters_are_said_but_not_those_that_join_letters():
+    assert describe_texts(items("می\u200cروم", "क\u200dष")) is None
+    hint = str(describe_texts(items("go\u200b", "\u200ehome Go")))
+    assert hint.startswith("the texts have capital and small letters, which")
+    assert "; the texts have invisible characters (U+200B U+200E), which become units" in hint
 
 
 def test_what_beginners_may_want_to_change_is_said():
