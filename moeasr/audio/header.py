@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import soundfile
 
+from moeasr.audio import ogg_pages
 from moeasr.audio.bounds import check_rate
 from moeasr.audio.pipes import UndecodableError
 from moeasr.audio.wav_repair import is_wav, repair_wav
@@ -79,7 +80,8 @@ def open_audio(source: str | BinaryIO, head: bytes, name: str) -> Iterator[sound
     Raises:
         UndecodableError: libsndfile cannot open the file, fails to decode it in the `with` block,
             or cannot read it because its length is unknown.
-        InputError: The file is empty, or its sample rate is out of range.
+        InputError: The file is empty, an Ogg file that was cut short, or its sample rate is out of
+            range.
     """
     if not head:
         raise InputError(f"{name} is empty (0 bytes)")
@@ -88,6 +90,8 @@ def open_audio(source: str | BinaryIO, head: bytes, name: str) -> Iterator[sound
             f"{name} is a SPHERE file compressed with Shorten, which moeasr cannot read: "
             "convert it to WAV with NIST's sph2pipe"
         )
+    if head.startswith(ogg_pages.MARK) and _is_cut_short(source):  # libsndfile reads what is there
+        raise InputError(f"{name} is truncated: its last Ogg page is incomplete")
     with decoding(name), _open(source, head) as audio:
         check_rate(audio.samplerate, name)
         if audio.frames >= UNKNOWN_FRAMES:
@@ -125,6 +129,13 @@ def _open(source: str | BinaryIO, head: bytes) -> soundfile.SoundFile:
     if not isinstance(source, str):
         source.seek(0)
     return _open_by_content(source)
+
+
+def _is_cut_short(source: str | BinaryIO) -> bool:
+    if not isinstance(source, str):
+        return ogg_pages.is_cut_short(source)
+    with open(source, "rb") as stream:
+        return ogg_pages.is_cut_short(stream)
 
 
 def _open_by_content(source: str | BinaryIO) -> soundfile.SoundFile:
