@@ -1,5 +1,6 @@
 """A whole export: files that sherpa-onnx runs, or nothing."""
 
+import dataclasses
 import importlib
 import json
 import shutil
@@ -17,8 +18,9 @@ from moeasr.deploy.model_folder import ChunkSizes
 from moeasr.errors import InputError
 from moeasr.export import checked_export as module
 from moeasr.export import onnx_file
-from moeasr.export.checked_export import export_model
+from moeasr.export.checked_export import FileReport, check_int8, export_model, warn_of_floor
 from moeasr.export.dev_set import read_dev_set
+from moeasr.export.difference import Difference
 
 pytestmark = pytest.mark.slow
 SIZES = ChunkSizes(chunk_size=4, num_left_chunks=2)
@@ -111,12 +113,40 @@ def test_a_folder_with_a_file_that_differs_is_not_left_behind(make_recognizer, d
 
 
 @pytest.mark.usefixtures("written")
-def test_int8_that_costs_too_much_accuracy_is_refused(recognizer, dev_dir, tmp_path):
+def test_int8_that_costs_too_much_accuracy_is_refused(recognizer, dev_dir, tmp_path, monkeypatch):
     dev_set = read_dev_set(dev_dir, recognizer, 10)
-    with pytest.raises(
-        InputError, match=r"the WER of model\.int8\.onnx on dev is .*raise --max-int8-loss"
-    ):
-        export_model(recognizer, tmp_path / "folder", None, dev_set, -1000.0, "unknown")
+    measure = module._measure
+
+    def measure_worse(recognizer, path, sizes, dev_set):
+        found = measure(recognizer, path, sizes, dev_set)
+        return dataclasses.replace(found, wer=found.wer + 50) if "int8" in path.name else found
+
+    monkeypatch.setattr(module, "_measure", measure_worse)
+    with pytest.raises(InputError, match=r"WER of model\.int8\.onnx is .*raise --max-int8-loss"):
+        export_model(recognizer, tmp_path / "folder", None, dev_set, 0.5, "unknown")
+    assert not (tmp_path / "folder").exists()
+
+
+def report(name, wer, num_words=47):
+    return FileReport(name, 1.0, wer, num_words, 0.01, Difference())
+
+
+def test_one_more_error_is_never_too_many_for_int8():
+    """In a dev set of 47 words, it is more than the limit of 0.5 percentage points."""
+    exact = report("model.onnx", 100 * 12 / 47)
+    check_int8(report("model.int8.onnx", 100 * 13 / 47), exact, 0.5)
+    with pytest.raises(InputError, match=r"29\.79 %, but 25\.53 % .*\(2 more errors in 47 words\)"):
+        check_int8(report("model.int8.onnx", 100 * 14 / 47), exact, 0.5)
+    check_int8(report("model.int8.onnx", 100 * 14 / 47), exact, 5.0)
+    check_int8(report("model.int8.onnx", 2.4, 1000), report("model.onnx", 2.0, 1000), 0.5)
+
+
+def test_features_that_sherpa_onnx_cannot_hear_are_a_warning(caplog):
+    warn_of_floor([report("model.onnx", 1.0), report("model.zipformer.onnx", 90.0)])
+    warn_of_floor([report("model.streaming.onnx", 44.7), report("model.zipformer.onnx", 49.0)])
+    assert not caplog.text
+    warn_of_floor([report("model.streaming.onnx", 44.7), report("model.zipformer.onnx", 146.8)])
+    assert "model.zipformer.onnx has 146.80 % WER where model.streaming.onnx has" in caplog.text
 
 
 def test_sherpa_onnx_runs_all_three_files(exported, recognizer, dev_dir):

@@ -10,7 +10,7 @@ from moeasr.export.model_card import model_card
 from moeasr.features.fbank_config import FbankConfig
 from moeasr.yaml_text import parse_yaml
 
-REPORT = FileReport("model.onnx", 12.34, 5.678, 0.01234, Difference())
+REPORT = FileReport("model.onnx", 12.34, 5.678, 100, 0.01234, Difference())
 DEV = DevSet("dev", [("u1", None)], {"u1": "a"}, 90.0, None, 16000)
 
 
