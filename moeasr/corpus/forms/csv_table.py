@@ -97,6 +97,7 @@ def _has_audio(path: Path) -> bool:
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    channels: dict[str | None, str] = {}
     for where, columns in csv_rows(path):
         row = {_key(name): value.strip() for name, value in columns.items()}
         times = [name for name in TIME_KEYS if row.get(name)]
@@ -104,6 +105,13 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
             raise InputError(
                 f"{where}: `{times[0]}` is not read, because a row of a table is a whole audio "
                 "file; write JSON lines with `offset` and `duration` instead (--form json)"
+            )
+        name, channel = string(row, AUDIO_KEYS), row.get("channel", "")
+        if channels.setdefault(name, channel) != channel:
+            raise InputError(
+                f"{where}: `channel` is not read, because a row of a table is a whole audio file; "
+                "for a speaker on each channel, make a Kaldi directory whose wav.scp splits them, "
+                "such as `sox call.wav -t wav - remix 1 |` (--form kaldi)"
             )
         yield where, row
 

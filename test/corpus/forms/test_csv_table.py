@@ -72,6 +72,18 @@ def test_parts_of_recordings_are_refused(tmp_path, column):
     assert len(CsvForm().read(tmp_path)["all"]) == 1
 
 
+def test_speakers_on_channels_of_a_file_are_refused(tmp_path):
+    """A column of channels alone is harmless: the files may have one each."""
+    write_clip(tmp_path / "a.wav")
+    write_clip(tmp_path / "b.wav")
+    rows = ["file,text,channel", "a.wav,Go,1", "b.wav,Home,2"]
+    write_lines(tmp_path / "a.csv", rows)
+    assert len(CsvForm().read(tmp_path)["all"]) == 2
+    write_lines(tmp_path / "a.csv", [*rows, "a.wav,Home,2"])
+    with pytest.raises(InputError, match=r"a.csv, line 4: `channel` is not read, .* remix 1 \|"):
+        CsvForm().read(tmp_path)
+
+
 def test_a_table_of_something_else_beside_audio_with_transcripts(tmp_path):
     write_clip(tmp_path / "wavs/a.wav")
     write_lines(tmp_path / "wavs/a.txt", ["Go"])
