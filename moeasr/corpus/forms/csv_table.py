@@ -34,7 +34,7 @@ class CsvForm(Form):
     """Files `*.csv` or `*.tsv` whose header names a column of `AUDIO_KEYS` and one of `TEXT_KEYS`.
 
     A table that names no file there is, such as one of scores, is left out with a warning, unless
-    its name is that of a set.
+    its name or its directory is that of a set.
 
     Columns of speakers and languages are optional. Capitals in the header do not matter. The files
     are in the folder, in the directories of its sets, or in those below `data`, and paths of audio
@@ -66,7 +66,7 @@ class CsvForm(Form):
         paths = _tables(root)
         if not paths:
             raise InputError(f"{root} contains no {self.needs}")
-        kept = [path for path in paths if set_of(path.stem) or _has_audio(path)]
+        kept = [path for path in paths if _names_set(path, root) or _has_audio(path)]
         for path in paths if kept else ():
             if path not in kept:
                 logger.warning("%s is left out, because no audio file exists that it names", path)
@@ -77,10 +77,14 @@ def _tables(root: Path) -> list[Path]:
     paths = [
         path
         for place in set_directories(root)
-        for path in visible(place.iterdir())
+        for path in visible(place.glob("*"))  # leaves out a directory that cannot be read
         if path.suffix.lower() in SUFFIXES and path.is_file()
     ]
     return [path for path in paths if _is_table({_key(name) for name in csv_header(path)})]
+
+
+def _names_set(path: Path, root: Path) -> bool:
+    return any(map(set_of, path.relative_to(root).parts))
 
 
 def _is_table(columns: set[str]) -> bool:

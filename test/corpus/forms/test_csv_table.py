@@ -98,11 +98,11 @@ def test_a_table_of_something_else_beside_audio_with_transcripts(tmp_path):
 
 def test_a_table_of_a_set_stays_although_its_audio_is_missing(tmp_path, caplog):
     """Otherwise a wrong directory in test.csv would make a training utterance the test set."""
-    for name in ("train", "test", "scores"):
+    for name in ("train", "test", "scores", "dev/list"):
         write_lines(tmp_path / f"{name}.csv", ["file,text", f"wavs/{name}.wav,Go", "wavs/b.wav,Go"])
     write_clip(tmp_path / "wavs/train.wav")
     sets = CsvForm().read(tmp_path)
-    assert {name: len(items) for name, items in sets.items()} == {"train": 2, "test": 2}
+    assert {name: len(items) for name, items in sets.items()} == {"train": 2, "test": 2, "dev": 2}
     assert f"{tmp_path / 'scores.csv'} is left out, because no audio file exists" in caplog.text
 
 
