@@ -140,8 +140,8 @@ def require_weights(content: Mapping[str, Any], path: str | Path) -> None:
     """Check that the `model` section of a checkpoint maps names to tensors of finite numbers.
 
     Raises:
-        InputError: A value is not a tensor, or has a number that is NaN or infinite, from which
-            a model computes nothing but NaN. The message names `path`.
+        InputError: A value is not a tensor, or has a number that is NaN or infinite, which would
+            spread to all outputs. The message names `path`.
     """
     require_keys(content, "model", (), path)
     for name, tensor in content["model"].items():
@@ -150,7 +150,7 @@ def require_weights(content: Mapping[str, Any], path: str | Path) -> None:
         if not torch.isfinite(tensor).all():
             raise InputError(
                 f"checkpoint {path}: '{name}' of its model has values that are NaN or infinite; "
-                "use another checkpoint"
+                "train again, or take another checkpoint"
             )
 
 

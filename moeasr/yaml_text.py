@@ -78,7 +78,7 @@ def show_yaml(value: Any) -> str:
     try:
         text = yaml.dump(
             value,
-            Dumper=_Dumper,
+            Dumper=_LineDumper,
             default_flow_style=True,
             sort_keys=False,
             allow_unicode=True,
@@ -185,6 +185,18 @@ class _Dumper(yaml.SafeDumper):
         return tag
 
 
+class _LineDumper(_Dumper):
+    """A dumper that escapes line breaks, and writes each value where it is used."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _quote_lines(dumper: _LineDumper, text: str) -> yaml.Node:
+    return dumper.represent_scalar(f"{STANDARD}str", text, style='"' if "\n" in text else None)
+
+
+_LineDumper.add_representer(str, _quote_lines)
 for _tag, _pattern, _first in SCALARS:
     _Loader.add_implicit_resolver(_tag, re.compile(rf"(?:{_pattern})\Z"), list(_first))
 for _name in ("null", "bool", "int", "float", "str", "seq", "map"):

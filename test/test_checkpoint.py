@@ -71,7 +71,10 @@ def test_memory_that_runs_out_is_not_taken_for_damage(path, monkeypatch):
         checkpoint.load(path)
 
 
-NOT_FINITE = ": 'w' of its model has values that are NaN or infinite; use another checkpoint"
+NOT_FINITE = (
+    ": 'w' of its model has values that are NaN or infinite; train again, or take another "
+    "checkpoint"
+)
 COMPLETE = {
     "model": {"w": torch.zeros(2)},
     "config": {"model": {}},

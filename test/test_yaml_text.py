@@ -75,6 +75,9 @@ def test_values_are_written_so_that_every_reader_finds_them(value):
     assert parse_yaml(written) == yaml.safe_load(written) == {"key": value}
 
 
+SHARED = [1]
+
+
 @pytest.mark.parametrize(
     ("value", "line"),
     [
@@ -85,6 +88,8 @@ def test_values_are_written_so_that_every_reader_finds_them(value):
         ("yes", "yes"),
         ("two\nlines", "two\nlines"),
         ({"b": [1, "no"], "a": {}}, "{b: [1, 'no'], a: {}}"),
+        ({"a": "two\nlines"}, '{a: "two\\nlines"}'),
+        ([SHARED, SHARED], "[[1], [1]]"),
         (["é" * 100] * 2, f"[{'é' * 100}, {'é' * 100}]"),
     ],
 )

@@ -70,7 +70,8 @@ def get_parser() -> argparse.ArgumentParser:
         type=float,
         default=0.5,
         metavar="POINTS",
-        help="largest accepted WER increase by int8, in percentage points (default: %(default)s)",
+        help="largest accepted WER increase by int8, in percentage points; one more error is "
+        "always accepted (default: %(default)s)",
     )
     add(
         "--licence",

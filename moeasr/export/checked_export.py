@@ -90,7 +90,7 @@ def export_model(
         sizes: Sizes of chunks; None leaves out the streaming files.
         dev_set: Utterances on which the files are compared with the checkpoint.
         max_int8_loss: Number of percentage points by which the WER of a file in int8 may exceed
-            that of the file in float32.
+            that of the file in float32, see `check_int8`.
         licence: Licence of the model, for its card.
         fusion: Language model and phrases for a decoding graph; None writes no graph.
 
@@ -179,7 +179,7 @@ def warn_of_floor(reports: Sequence[FileReport]) -> None:
             "%s has %.2f %% WER where %s has %.2f %%, because sherpa-onnx raises log-mel values "
             "below 4.85 to 4.85. Audio that is quiet, or whose sample rate is below the "
             "`sample_rate_hz` of conf/fbank.yaml, has many of them: use %s, or train with features "
-            "of the sample rate of the audio",
+            "of the sample rate of the audio (for 8 kHz `high_freq_hz: 3800`, too)",
             *(loud.name, loud.wer, every.name, every.wer, every.name),
         )
 

@@ -14,6 +14,7 @@ module without this attribute is not counted, and the class of the module is nam
 """
 
 import math
+import numbers
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -204,7 +205,7 @@ def _own_module(part: str, module: nn.Module, num_rows: int) -> Use:
     per_frame, name = getattr(module, "macs_per_frame", None), type(module).__name__
     if per_frame is None:
         return Use(part, module.parameters(), 0, uncounted=name)
-    if not isinstance(per_frame, (int, float)):
+    if not isinstance(per_frame, numbers.Real):
         raise InputError(f"`{name}.macs_per_frame` must be a number or a property that returns one")
     return Use(part, module.parameters(), num_rows * per_frame)
 

@@ -33,9 +33,14 @@ class _WithoutValues(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Call a function of PyTorch, or return the tensor whose values it would set."""
-        kwargs = kwargs or {}
-        if func in (torch.Tensor.normal_, nn.init.normal_):
-            return args[0] if args else kwargs["tensor"]
-        if func in DIVISIONS and isinstance(args[-1], float) and args[0].is_floating_point():
-            return args[0]
-        return (torch.empty if func is torch.randn else func)(*args, **kwargs)
+        kwargs = dict(kwargs or {})
+        tensor = args[0] if args else kwargs.get("tensor")
+        if isinstance(tensor, torch.Tensor) and tensor.is_meta:
+            if func in (torch.Tensor.normal_, nn.init.normal_):
+                return tensor
+            if func in DIVISIONS and isinstance(args[-1], float) and tensor.is_floating_point():
+                return tensor
+        if func is torch.randn and torch.device(kwargs.get("device") or "meta").type == "meta":
+            kwargs.pop("generator", None)
+            func = torch.empty
+        return func(*args, **kwargs)

@@ -23,9 +23,9 @@ def check_same_config(config: Mapping[str, Any]) -> None:
     first, *others = distributed.gather(config)
     for number, other in enumerate(others, start=1):
         for change in find_changes(other, first):
-            theirs, mine = change.shown()
-            if theirs == mine:  # NaN
+            if repr(change.old) == repr(change.new):  # NaN
                 continue
+            theirs, mine = change.shown()
             raise _refusal(
                 f"`{change.key}` is {theirs} in process {number}, but {mine} in process 0"
             )

@@ -4,6 +4,7 @@ Run as a program, this file imports modules, and then forks the processes of eac
 test itself, so that the processes of all calls start alike.
 """
 
+import contextlib
 import functools
 import importlib
 import os
@@ -53,14 +54,15 @@ def run_two_processes(
     place["WORLD_SIZE"] = str(num_processes)
     with tempfile.TemporaryDirectory() as folder:
         call = _Call(command, {**os.environ, **place}, os.getcwd(), folder, timeout_sec)
+        forker = _start_forker(tuple(imports))
         try:
-            forker = _start_forker(tuple(imports))
             forker.connection.send(call)
             statuses = forker.connection.recv()
-        except BaseException:  # the answer to this call may come later
+        except BaseException:
+            forker.connection.close()  # ends the processes
             _start_forker.cache_clear()
             raise
-        assert statuses is not None, f"the processes had not ended after {timeout_sec} s"
+        assert statuses is not None, f"the processes failed to start, or ran for {timeout_sec} s"
         errors = [Path(folder, f"stderr{rank}").read_text() for rank in range(num_processes)]
     return [Ended(*ended) for ended in zip(statuses, errors)]
 
@@ -115,9 +117,13 @@ def _serve(connection: Connection, *imports: str) -> None:
             _fork(call, theirs)
             return
         theirs.close()
-        has_ended = os.waitpid(leader, 0)[1] == 0
+        while (ended := os.waitpid(leader, os.WNOHANG)) == (0, 0):
+            if connection.poll(0.05):  # nobody waits for the answer any more
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(leader, signal.SIGKILL)
+                return
         with statuses:
-            connection.send(statuses.recv() if has_ended else None)
+            connection.send(statuses.recv() if ended[1] == 0 else None)
 
 
 def _fork(call: _Call, statuses: Connection) -> None:

@@ -15,15 +15,17 @@ from moeasr.jobs.endings import SIGNALS, Interrupted, any_runs, interruptible
 def test_signals_interrupt_once_and_handlers_are_restored(signum):
     usual = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup has it ignored
     before = [signal.getsignal(number) for number in SIGNALS]
-    with pytest.raises(Interrupted) as caught, interruptible():
-        try:
-            os.kill(os.getpid(), signum)
-        finally:
-            for number in SIGNALS:  # a second one does not disturb the end
-                os.kill(os.getpid(), number)
-    assert caught.value.args == (signum,)
-    assert [signal.getsignal(number) for number in SIGNALS] == before
-    signal.signal(signal.SIGHUP, usual)
+    try:
+        with pytest.raises(Interrupted) as caught, interruptible():
+            try:
+                os.kill(os.getpid(), signum)
+            finally:
+                for number in SIGNALS:  # a second one does not disturb the end
+                    os.kill(os.getpid(), number)
+        assert caught.value.args == (signum,)
+        assert [signal.getsignal(number) for number in SIGNALS] == before
+    finally:
+        signal.signal(signal.SIGHUP, usual)
 
 
 def test_a_signal_that_is_ignored_remains_so():

@@ -29,6 +29,16 @@ def test_a_division_of_tensors_has_the_shape_of_both():
         assert (torch.ones(2, dtype=torch.int64) / 2.0).dtype == torch.float32
 
 
+def test_random_numbers_may_have_a_generator_and_other_devices_keep_their_values():
+    with shapes_only():
+        seeded = torch.randn(3, 2, generator=torch.Generator().manual_seed(1))
+        assert seeded.is_meta and seeded.shape == (3, 2)
+        halves = torch.ones(3, device="cpu") / 2.0
+        drawn = torch.randn(1000, device="cpu")
+    assert halves.tolist() == [0.5] * 3
+    assert 0.8 < float(drawn.std()) < 1.2
+
+
 BUILD = """
 import sys
 from moeasr.experiment.config import load_experiment
@@ -46,4 +56,5 @@ assert not {"sympy", "torch._dynamo"} & sys.modules.keys()
 def test_neither_sympy_nor_the_compiler_is_imported():
     """They take longer than all else that happens before a training starts."""
     paths = [str(path) for path in recipe_experiments() if path.parts[-3] == "mini"]
+    assert paths
     subprocess.run([sys.executable, "-c", BUILD, *paths], check=True)

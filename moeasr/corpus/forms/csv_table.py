@@ -34,7 +34,7 @@ class CsvForm(Form):
     """Files `*.csv` or `*.tsv` whose header names a column of `AUDIO_KEYS` and one of `TEXT_KEYS`.
 
     A table that names no file there is, such as one of scores, is left out with a warning, unless
-    its name or its directory is that of a set.
+    it and a table of other audio are those of sets.
 
     Columns of speakers and languages are optional. Capitals in the header do not matter. The files
     are in the folder, in the directories of its sets, or in those below `data`, and paths of audio
@@ -56,7 +56,7 @@ class CsvForm(Form):
         for path in _tables(root):
             for where, columns in _rows(path):
                 name = string(columns, AUDIO_KEYS)
-                if name is not None:
+                if name:
                     audio = locate(name, path.parent)
                     return f"{where}, names {audio}, which does not exist, nor does any other there"
         return None
@@ -66,7 +66,9 @@ class CsvForm(Form):
         paths = _tables(root)
         if not paths:
             raise InputError(f"{root} contains no {self.needs}")
-        kept = [path for path in paths if _names_set(path, root) or _has_audio(path)]
+        with_audio = {path for path in paths if _has_audio(path)}
+        is_split = any(_names_set(path, root) for path in with_audio)
+        kept = [path for path in paths if path in with_audio or is_split and _names_set(path, root)]
         for path in paths if kept else ():
             if path not in kept:
                 logger.warning("%s is left out, because no audio file exists that it names", path)
@@ -93,11 +95,16 @@ def _is_table(columns: set[str]) -> bool:
 
 def _has_audio(path: Path) -> bool:
     """Return whether a row of a table names an audio file that exists."""
+    num_read = 0
     try:
-        names = (string(columns, AUDIO_KEYS) for _, columns in _rows(path))
-        return any(name is not None and locate(name, path.parent).is_file() for name in names)
-    except InputError:  # of a row; reading will report it
-        return True
+        for _, columns in _rows(path):
+            name = string(columns, AUDIO_KEYS)
+            if name and locate(name, path.parent).is_file():
+                return True
+            num_read += 1
+    except InputError:  # of a row; of the first one, reading will report it
+        return num_read == 0
+    return False
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:

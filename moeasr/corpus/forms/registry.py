@@ -67,7 +67,7 @@ def find_form(name: str, root: Path) -> tuple[Form, Path]:
                 logger.info("%s is read as --form %s: it contains %s", place, known, evidence)
                 return kind(), place
     faults = (kind().fault(place) for kind in FORMS.values() for place in places)
-    reason = next(filter(None, faults), None) or _content(root)
+    reason = " and ".join(filter(None, (_content(root), next(filter(None, faults), None))))
     for known, kind in FORMS.items():
         logger.info("--form %s needs %s", known, kind.needs)
     raise InputError(

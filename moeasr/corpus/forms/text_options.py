@@ -20,8 +20,11 @@ APOSTROPHES = {"'": "'", "\u2019": "'", "\u02bc": "'"}
 IN_WORDS = {**APOSTROPHES, "\u00b7": "\u00b7"}
 """Punctuation marks that belong to a word if they are between two letters, such as Catalan's middle
 dot."""
-JOINERS = {"\u200c", "\u200d"}
-"""Invisible characters that change how letters of Persian and Indian scripts are written."""
+FORMATS = frozenset(
+    "\u200c\u200d\u180e"  # joiners, and Mongolian's vowel separator
+    "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u08e2\u070f"  # visible signs around letters
+)
+"""Format characters (Cf) that belong to the spelling of a script."""
 MAX_SHOWN = 12
 
 logger = get_logger(__name__)
@@ -126,7 +129,7 @@ def describe_texts(items: Iterable[Item]) -> str | None:
             f"the texts have {' and '.join(found)}, which the model learns to write and which "
             f'count as errors; to change that: ./run.sh --corpus-opts "{" ".join(options)}"'
         )
-    hidden = sorted(sign for sign in signs - JOINERS if unicodedata.category(sign) == "Cf")
+    hidden = sorted(sign for sign in signs - FORMATS if unicodedata.category(sign) == "Cf")
     if hidden:
         shown = " ".join(f"U+{ord(sign):04X}" for sign in hidden[:MAX_SHOWN])
         sentences.append(

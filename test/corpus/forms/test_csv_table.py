@@ -106,6 +106,24 @@ def test_a_table_of_a_set_stays_although_its_audio_is_missing(tmp_path, caplog):
     assert f"{tmp_path / 'scores.csv'} is left out, because no audio file exists" in caplog.text
 
 
+@pytest.mark.parametrize("name", ["eval_results", "test/scores"])
+def test_a_table_of_scores_of_a_set_does_not_replace_the_table_of_all(tmp_path, name):
+    write_clip(tmp_path / "wavs/a.wav")
+    write_lines(tmp_path / "list.csv", ["file,text", "wavs/a.wav,Go"])
+    write_lines(tmp_path / f"{name}.csv", ["file,text", "a.wav,Go"])
+    assert {key: len(items) for key, items in CsvForm().read(tmp_path).items()} == {"all": 1}
+
+
+def test_a_fault_in_a_later_row_of_a_table_of_scores_does_not_matter(tmp_path):
+    write_clip(tmp_path / "wavs/a.wav")
+    write_lines(tmp_path / "wavs/a.txt", ["Go"])
+    rows = ["filename,score,text", ",0.9,Go", "a.wav,0.9,Go", "b.wav,0.9,Go, home"]
+    write_lines(tmp_path / "extra/scores.csv", rows)
+    assert type(find_form("auto", tmp_path)[0]) is FORMS["folder"]
+    with pytest.raises(InputError, match="scores.csv, line 2: `filename` is empty or missing"):
+        CsvForm().read(tmp_path)
+
+
 def test_a_table_whose_first_file_is_missing_is_read(tmp_path):
     write_clip(tmp_path / "b.wav")
     write_lines(tmp_path / "list.csv", ["file,text", "a.wav,Go", "b.wav,Home"])
