@@ -86,7 +86,8 @@ def show_yaml(value: Any) -> str:
         )
     except yaml.YAMLError:  # an object of Python
         return repr(value)
-    return text.removesuffix("\n").removesuffix("\n...")
+    line = text.removesuffix("\n").removesuffix("\n...")
+    return repr(value) if "\n" in line else line  # bytes
 
 
 def quote_yaml(value: Any) -> str:

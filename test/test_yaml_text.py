@@ -100,6 +100,7 @@ def test_a_value_is_shown_in_one_line_as_it_is_written(value, line):
 def test_text_in_quotation_marks_and_objects_of_python_are_shown_too():
     assert (quote_yaml("null"), quote_yaml(None)) == ("'null'", "null")
     assert quote_yaml({"a": 1j}) == "{'a': 1j}"
+    assert quote_yaml(b"x") == "b'x'"
 
 
 def test_merge_keys_work():

@@ -13,6 +13,8 @@ OPTIONS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"),
     *("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"),
 )
+LOADED = "location.href !== 'about:blank' && document.readyState === 'complete'"
+"""An expression that is true when the page is there: a browser begins with an empty one."""
 
 
 def find_browser():
@@ -57,7 +59,7 @@ class Page:
 
 @asynccontextmanager
 async def open_page(session, url, microphone, directory):
-    """Open a page in a browser whose microphone plays a WAV file once.
+    """Open and load a page in a browser whose microphone plays a WAV file once.
 
     Args:
         session: A session of aiohttp.
@@ -78,7 +80,9 @@ async def open_page(session, url, microphone, directory):
             async with session.get(f"http://{found[1].decode()}/json/list") as answer:
                 pages = [target for target in await answer.json() if target["type"] == "page"]
         async with session.ws_connect(pages[0]["webSocketDebuggerUrl"], max_msg_size=0) as socket:
-            yield Page(socket)
+            page = Page(socket)
+            await page.wait_for(LOADED)
+            yield page
     finally:
         process.terminate()
         await process.communicate()

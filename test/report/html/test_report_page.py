@@ -149,7 +149,6 @@ def test_a_browser_shows_the_page_at_every_width(report, tmp_path, fails_rather_
             aiohttp.ClientSession() as session,
             open_page(session, path.as_uri(), wav, tmp_path / "user") as page,
         ):
-            await page.wait_for("document.readyState === 'complete'")
             for width in (360, 1280):
                 sizes = {"width": width, "height": 900, "deviceScaleFactor": 1}
                 await page.call("Emulation.setDeviceMetricsOverride", **sizes, mobile=width < 600)
