@@ -169,7 +169,7 @@ def check_int8(int8: FileReport, exact: FileReport, max_loss: float) -> None:
 
 
 def warn_of_floor(reports: Sequence[FileReport]) -> None:
-    """Warn if a model makes more errors without the small values that sherpa-onnx cannot hear."""
+    """Warn if a model makes more errors with the features of sherpa-onnx, which have a floor."""
     by_name = {report.name: report for report in reports}
     if not {STREAMING, ZIPFORMER} <= by_name.keys():
         return

@@ -39,7 +39,7 @@ def interruptible() -> Iterator[None]:
 def any_runs(groups: set[int]) -> bool:
     """Return whether a process of these groups runs; those that a program starts may outlive it.
 
-    If no file can be opened to know it (too many are open), a group that exists counts as running.
+    Where too many files are open to read /proc, every process of a group counts as running.
     """
     existing = {group for group in groups if _exists(group)}
     if not existing:

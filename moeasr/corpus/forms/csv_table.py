@@ -23,7 +23,8 @@ AUDIO_KEYS = (
     "wav_filename",  # DeepSpeech
 )
 """Columns that name the audio file. The first one that is present is read."""
-SUFFIXES = (".csv", ".tsv")
+TABLE_SUFFIXES = (".csv", ".tsv")
+"""Endings of the names of tables."""
 TIME_KEYS = ("start", "end", "offset", "begin", "start_time", "end_time")
 """Columns of parts of recordings."""
 
@@ -52,13 +53,13 @@ class CsvForm(Form):
         return found and f"{found.relative_to(root)} with columns of audio files and texts"
 
     def fault(self, root: Path) -> str | None:
-        """Return the first audio file of a table, if all are missing."""
+        """Return where a table names its first audio file; all its audio files are missing."""
         for path in _tables(root):
             for where, columns in _rows(path):
                 name = string(columns, AUDIO_KEYS)
                 if name:
-                    audio = locate(name, path.parent)
-                    return f"{where}, names {audio}, which does not exist, nor does any other there"
+                    missing = f"{where}, names {locate(name, path.parent)}, which does not exist"
+                    return f"{missing}, and neither does any other file of this table"
         return None
 
     def read(self, root: Path) -> dict[str, list[Item]]:
@@ -80,7 +81,7 @@ def _tables(root: Path) -> list[Path]:
         path
         for place in set_directories(root)
         for path in visible(place.glob("*"))  # leaves out a directory that cannot be read
-        if path.suffix.lower() in SUFFIXES and path.is_file()
+        if path.suffix.lower() in TABLE_SUFFIXES and path.is_file()
     ]
     return [path for path in paths if _is_table({_key(name) for name in csv_header(path)})]
 
